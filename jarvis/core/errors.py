@@ -1,0 +1,135 @@
+"""Every failure a client can be told of, and the one table of their codes.
+
+JarvisError
+├── Invalid            400  the request itself is wrong; carries the field
+├── NotFound           404  also for what belongs to someone else
+├── Busy               409  the conversation is answering already
+├── Overloaded         503  a bounded queue is full
+├── Draining           503  the process is about to end
+├── Unavailable        503  something Jarvis depends on is away
+└── TimedOut           504  something Jarvis depends on did not answer in time
+Refused                     what the HTTP edge turns away (405, 413, 415, ...)
+
+Adapters translate their own exceptions into these at the border; nothing above an adapter names an
+SDK's error.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Dependency = Literal["database", "llm", "memory", "stt", "tts"]
+
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "invalid_request": (400, "The request is not valid"),
+    "message_too_large": (400, "The message does not fit the model's window"),
+    "origin_not_allowed": (403, "This origin is not allowed"),
+    "host_not_allowed": (403, "This host name is not allowed"),
+    "not_found": (404, "Not found"),
+    "method_not_allowed": (405, "This method is not allowed here"),
+    "conflict": (409, "Conflict"),
+    "conversation_busy": (409, "The conversation is busy"),
+    "too_large": (413, "The request is too large"),
+    "uri_too_long": (414, "The address is too long"),
+    "unsupported_media_type": (415, "The content type is not supported"),
+    "headers_too_large": (431, "The headers are too large"),
+    "internal": (500, "Internal error"),
+    "overloaded": (503, "Too much is waiting already"),
+    "draining": (503, "The server is shutting down"),
+    "database_unavailable": (503, "The database is not available"),
+    "llm_unavailable": (503, "The language model is not available"),
+    "memory_unavailable": (503, "The memory is not available"),
+    "llm_timeout": (504, "The language model took too long"),
+}
+"""code -> (HTTP status, title); the contract's section 1, as far as it is built."""
+
+
+class FieldError(msgspec.Struct, frozen=True, kw_only=True):
+    field: str
+    message: str
+
+
+class JarvisError(Exception):
+    """A failure with a stable code. `detail` is for people and names no id, path or host."""
+
+    code: str = "internal"
+    retry_after_s: int | None = None
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    @property
+    def status(self) -> int:
+        return PROBLEMS[self.code][0]
+
+    @property
+    def title(self) -> str:
+        return PROBLEMS[self.code][1]
+
+
+class Invalid(JarvisError):
+    code = "invalid_request"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.errors = [FieldError(field=field, message=message)]
+
+
+class MessageTooLarge(JarvisError):
+    code = "message_too_large"
+
+
+class NotFound(JarvisError):
+    code = "not_found"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is no such {what}.")
+
+
+class Busy(JarvisError):
+    code = "conversation_busy"
+
+    def __init__(self) -> None:
+        super().__init__("The conversation is answering already; wait, or send if_busy: interrupt.")
+
+
+class Overloaded(JarvisError):
+    code = "overloaded"
+    retry_after_s = 5
+
+
+class Draining(JarvisError):
+    code = "draining"
+    retry_after_s = 5
+
+    def __init__(self) -> None:
+        super().__init__("The server is shutting down; send the request again.")
+
+
+class Unavailable(JarvisError):
+    """A dependency is away, or answered with something that is not an answer."""
+
+    retry_after_s = 5
+
+    def __init__(self, dependency: Dependency, detail: str) -> None:
+        super().__init__(detail)
+        self.dependency: Dependency = dependency
+        self.code = f"{dependency}_unavailable"
+
+
+class TimedOut(JarvisError):
+    """A dependency did not answer within its deadline."""
+
+    def __init__(self, dependency: Dependency, detail: str) -> None:
+        super().__init__(detail)
+        self.dependency: Dependency = dependency
+        self.code = f"{dependency}_timeout"
+
+
+class Refused(JarvisError):
+    """The HTTP edge turns a request away before any service sees it."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code

@@ -1,0 +1,98 @@
+"""What happens in a turn, in order: the same events over SSE, over WebSocket and in the turn's log."""
+
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from jarvis.core.types import (
+    ChatAnswer,
+    ContextReport,
+    HistoryReport,
+    Message,
+    MessageStatus,
+    RecalledMemory,
+    TurnStatus,
+)
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ack"):
+    """The user's message is committed; never made before."""
+
+    turn_id: UUID
+    seq: int
+    conversation_id: UUID
+    message_id: UUID
+    idempotency_key: str | UnsetType = UNSET
+    request_id: str | UnsetType = UNSET
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="context"):
+    """A ContextReport: what the model is given."""
+
+    turn_id: UUID
+    seq: int
+    budget_tokens: int
+    prompt_tokens: int
+    history: HistoryReport
+    memories: list[RecalledMemory]
+    notices: list[str]
+
+    @classmethod
+    def of(cls, turn_id: UUID, seq: int, report: ContextReport) -> "Context":
+        return cls(turn_id=turn_id, seq=seq, **msgspec.structs.asdict(report))
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="delta"):
+    turn_id: UUID
+    seq: int
+    text: str
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="notice"):
+    """Something degraded, or waits."""
+
+    turn_id: UUID
+    seq: int
+    code: str
+    detail: str
+    position: int | UnsetType = UNSET
+    wait_s: float | UnsetType = UNSET
+
+
+class Resync(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="resync"):
+    """`text` replaces all text received for this turn."""
+
+    turn_id: UUID
+    seq: int
+    text: str
+    status: TurnStatus
+
+
+class ChatResponse(ChatAnswer, frozen=True, kw_only=True, tag_field="type", tag="chat_response"):
+    """Terminal: the answer is stored."""
+
+    seq: int
+
+    @classmethod
+    def of(cls, seq: int, answer: ChatAnswer) -> "ChatResponse":
+        return cls(seq=seq, **msgspec.structs.asdict(answer))
+
+
+class TurnError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
+    """Terminal: the turn failed; `partial` is what was stored of its answer."""
+
+    turn_id: UUID
+    seq: int
+    code: str
+    message: str
+    status: MessageStatus = "failed"
+    partial: Message | None = None
+
+
+TurnEvent = Ack | Context | Delta | Notice | Resync | ChatResponse | TurnError
+EVENT_TYPES = ("ack", "context", "delta", "notice", "resync", "chat_response", "error")
+
+
+def is_terminal(event: TurnEvent) -> bool:
+    return isinstance(event, ChatResponse | TurnError)
