@@ -151,6 +151,8 @@ class TurnOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     status: MessageStatus
     text: str
+    last_seq: int
+    """The terminal event's; the row keeps it as `checkpoint_seq`."""
     metadata: MessageMetadata | None
     error: dict[str, str] | None = None
     ending: Ending | None = None
@@ -164,6 +166,7 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
     status: TurnStatus
     partial_text: str
     checkpoint_seq: int
+    """The newest seq at the last checkpoint; of a turn that has ended, its terminal event's."""
     message: Message | None
     """The answer, once the turn has ended."""
     error: dict[str, str] | None
