@@ -94,5 +94,22 @@ TurnEvent = Ack | Context | Delta | Notice | Resync | ChatResponse | TurnError
 EVENT_TYPES = ("ack", "context", "delta", "notice", "resync", "chat_response", "error")
 
 
-def is_terminal(event: TurnEvent) -> bool:
-    return isinstance(event, ChatResponse | TurnError)
+_encoder = msgspec.json.Encoder()
+
+
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One event, encoded once for all readers: `data` is its JSON."""
+
+    seq: int
+    type: str
+    data: bytes
+    terminal: bool
+
+    @classmethod
+    def of(cls, event: TurnEvent) -> "LogEntry":
+        return cls(
+            seq=event.seq,
+            type=str(event.__struct_config__.tag),
+            data=_encoder.encode(event),
+            terminal=isinstance(event, ChatResponse | TurnError),
+        )

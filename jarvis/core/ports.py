@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from jarvis.core.events import TurnEvent
+from jarvis.core.events import LogEntry, TurnEvent
 from jarvis.core.types import (
     ChatCommand,
     ContextReport,
@@ -34,11 +34,11 @@ class PromptMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How to answer; None leaves the choice to the adapter's settings."""
+    """How to answer; `model` None is the adapter's default."""
 
     model: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
+    temperature: float
+    max_tokens: int
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,15 +98,6 @@ class LLM(Protocol):
     async def ping(self) -> None:
         """Return when the server answers, without a generation. Raises Unavailable or TimedOut."""
         ...
-
-
-class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One event, encoded once for all readers: `data` is its JSON."""
-
-    seq: int
-    type: str
-    data: bytes
-    terminal: bool
 
 
 class TurnLog(Protocol):

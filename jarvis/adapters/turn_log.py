@@ -1,0 +1,81 @@
+"""The turn log of a single process: events in memory, readers woken as they come."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from uuid import UUID
+
+from jarvis.core.errors import NotFound
+from jarvis.core.events import LogEntry, TurnEvent
+
+RETENTION_S = 600.0
+"""How long a turn can be read after its end (the contract's section 3)."""
+MAX_ENDED_BYTES = 64 * 1024 * 1024
+"""Ended turns beyond this are forgotten before their time; their rows still tell how they ended."""
+
+
+class _Tail:
+    """The events of one turn; `grown` is replaced at each event, so that every reader sees it set once."""
+
+    __slots__ = ("ended_at", "entries", "grown", "size")
+
+    def __init__(self) -> None:
+        self.entries: list[LogEntry] = []
+        self.grown = asyncio.Event()
+        self.size = 0
+        self.ended_at: float | None = None
+
+
+class InProcessTurnLog:
+    """A TurnLog for one process. Entries lie in the order of `seq`, without gaps but for a `resync`'s."""
+
+    def __init__(self) -> None:
+        self._tails: dict[UUID, _Tail] = {}
+        self._ended: OrderedDict[UUID, _Tail] = OrderedDict()
+        self._ended_bytes = 0
+
+    def append(self, event: TurnEvent) -> None:
+        tail = self._tails.get(event.turn_id)
+        if tail is None:
+            tail = self._tails[event.turn_id] = _Tail()
+            self._forget_old()
+        entry = LogEntry.of(event)
+        tail.entries.append(entry)
+        tail.size += len(entry.data)
+        tail.grown.set()
+        if entry.terminal:
+            tail.ended_at = asyncio.get_running_loop().time()
+            self._ended[event.turn_id] = tail
+            self._ended_bytes += tail.size
+        else:
+            tail.grown = asyncio.Event()
+
+    async def read(self, turn_id: UUID, *, after: int = -1) -> AsyncGenerator[LogEntry]:
+        tail = self._tails.get(turn_id)
+        if tail is None:
+            raise NotFound("turn")
+        index = 0
+        while True:
+            grown = tail.grown
+            while index < len(tail.entries):
+                entry = tail.entries[index]
+                index += 1
+                if entry.seq > after:
+                    yield entry
+            if tail.ended_at is not None:
+                return
+            await grown.wait()
+
+    def last_seq(self, turn_id: UUID) -> int | None:
+        tail = self._tails.get(turn_id)
+        return tail.entries[-1].seq if tail is not None else None
+
+    def _forget_old(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._ended:
+            turn_id, tail = next(iter(self._ended.items()))
+            due = tail.ended_at is not None and now - tail.ended_at > RETENTION_S
+            if not due and self._ended_bytes <= MAX_ENDED_BYTES:
+                return
+            del self._ended[turn_id], self._tails[turn_id]
+            self._ended_bytes -= tail.size

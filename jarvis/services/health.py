@@ -1,0 +1,171 @@
+"""What works and what does not, asked in the background: the probes only ever read the last answer."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Literal
+
+import anyio
+import msgspec
+
+from jarvis.core.errors import JarvisError
+from jarvis.core.types import utc_now
+
+CHECK_PERIOD_S = 5.0
+RECHECK_PERIOD_S = 1.0
+"""How soon something that is away is asked again: readiness must be back within 5 s of its return."""
+CHECK_TIMEOUT_S = 1.0
+
+ServiceName = Literal["database", "llm", "memory", "voice", "cache"]
+SERVICES: tuple[ServiceName, ...] = ("database", "llm", "memory", "voice", "cache")
+
+
+class ServiceHealth(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["healthy", "degraded", "unhealthy", "starting", "not_configured"]
+    response_time_ms: float | None = None
+    last_check: datetime | None = None
+    error: str | None = None
+
+
+class MemoryUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """This process's resident memory against the machine's."""
+
+    used_mb: float
+    total_mb: float
+    percentage: float
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["healthy", "degraded", "unhealthy"]
+    version: str
+    uptime_secs: int
+    uptime: str
+    timestamp: datetime
+    memory_usage: MemoryUsage
+    services: Mapping[ServiceName, ServiceHealth]
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["ready", "degraded", "not_ready"]
+    ready: bool
+    version: str
+    timestamp: datetime
+    services: Mapping[ServiceName, str]
+    failed_checks: list[str]
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """How to ask one service: `ping` raises a JarvisError; `starting` says what a start still waits for."""
+
+    ping: Callable[[], Awaitable[None]]
+    starting: Callable[[], str | None] = lambda: None
+
+
+class HealthCheck:
+    """Asks every service each CHECK_PERIOD_S, those that are away each RECHECK_PERIOD_S, all side by side."""
+
+    def __init__(
+        self,
+        probes: Mapping[ServiceName, Probe],
+        *,
+        version: str,
+        memory_usage: Callable[[], MemoryUsage],
+    ) -> None:
+        self._probes = probes
+        self._version = version
+        self._memory_usage = memory_usage
+        self._started_at = time.monotonic()
+        self._services: dict[ServiceName, ServiceHealth] = {
+            name: ServiceHealth(status="starting" if name in probes else "not_configured")
+            for name in SERVICES
+        }
+        self._asked_at: dict[ServiceName, float] = {}
+        self.not_ready: dict[str, None] = {}
+        """Reasons beyond the services for not being ready, such as `draining`."""
+        self.body = b""
+        """The JSON of `health()`, at most RECHECK_PERIOD_S old."""
+        self._render()
+
+    def health(self) -> Health:
+        states = {self._services[name].status for name in self._probes}
+        if self._services["database"].status == "unhealthy":
+            overall = "unhealthy"
+        elif states <= {"healthy"}:
+            overall = "healthy"
+        else:
+            overall = "degraded"
+        uptime_secs = int(time.monotonic() - self._started_at)
+        return Health(
+            status=overall,
+            version=self._version,
+            uptime_secs=uptime_secs,
+            uptime=_spell(uptime_secs),
+            timestamp=utc_now(),
+            memory_usage=self._memory_usage(),
+            services=dict(self._services),
+        )
+
+    def readiness(self) -> Readiness:
+        failed = list(self.not_ready)
+        if self._services["database"].status != "healthy":
+            failed.insert(0, "database")
+        degraded = any(self._services[name].status != "healthy" for name in self._probes)
+        return Readiness(
+            status="not_ready" if failed else "degraded" if degraded else "ready",
+            ready=not failed,
+            version=self._version,
+            timestamp=utc_now(),
+            services={name: service.status for name, service in self._services.items()},
+            failed_checks=failed,
+        )
+
+    def is_up(self, name: ServiceName) -> bool:
+        return self._services[name].status == "healthy"
+
+    async def run(self) -> None:
+        """Check for ever; to be cancelled."""
+        while True:
+            await self.check()
+            await asyncio.sleep(RECHECK_PERIOD_S)
+
+    async def check(self) -> None:
+        """Ask what is due, and renew the answers."""
+        now = time.monotonic()
+        async with anyio.create_task_group() as tasks:
+            for name in self._probes:
+                period_s = CHECK_PERIOD_S if self.is_up(name) else RECHECK_PERIOD_S
+                if now - self._asked_at.get(name, -CHECK_PERIOD_S) >= period_s * 0.9:
+                    self._asked_at[name] = now
+                    tasks.start_soon(self._ask, name)
+        self._render()
+
+    async def _ask(self, name: ServiceName) -> None:
+        probe = self._probes[name]
+        begun_at = time.perf_counter()
+        error: str | None = None
+        try:
+            with anyio.fail_after(CHECK_TIMEOUT_S):
+                await probe.ping()
+        except TimeoutError:
+            error = f"No answer within {CHECK_TIMEOUT_S:g} s."
+        except JarvisError as exc:
+            error = exc.detail
+        starting = probe.starting()
+        self._services[name] = ServiceHealth(
+            status="healthy" if error is None else "starting" if starting else "unhealthy",
+            response_time_ms=round((time.perf_counter() - begun_at) * 1000, 2),
+            last_check=utc_now(),
+            error=None if error is None else starting or error,
+        )
+
+    def _render(self) -> None:
+        self.body = msgspec.json.encode(self.health())
+
+
+def _spell(seconds: int) -> str:
+    minutes, secs = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"))
+    return " ".join([f"{count}{unit}" for count, unit in parts if count] + [f"{secs}s"])

@@ -1,0 +1,119 @@
+"""A turn while it lives in this process: what it has said so far, and how to end it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from anyio import CancelScope
+
+from jarvis.core.errors import JarvisError
+from jarvis.core.ports import Finish
+from jarvis.core.types import ContextReport, HistoryReport, MessageStatus, Turn
+
+DELTA_DELAY_S = 0.03
+DELTA_MAX_CHUNKS = 64
+
+
+class LiveTurn:
+    """A turn that is queued or runs in this process.
+
+    `scope` covers its waiting and its generation, never its storing: cancelling it ends the turn with
+    the `verdict`, and what it had said so far is kept.
+    """
+
+    __slots__ = (
+        "_seq",
+        "_text",
+        "_verdict",
+        "checkpoint_chars",
+        "conversation_id",
+        "ended",
+        "error",
+        "finish",
+        "listeners",
+        "report",
+        "running",
+        "scope",
+        "started_at",
+        "text_chars",
+        "turn",
+        "unheard_since",
+    )
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.scope = CancelScope()
+        self.ended = asyncio.Event()
+        self.running = False
+        self.started_at = time.perf_counter()
+        self.listeners = 0
+        self.unheard_since = self.started_at
+        self.error: JarvisError | None = None
+        self.report = ContextReport(
+            budget_tokens=0, prompt_tokens=0, history=HistoryReport(sent=0, summarised=0, dropped=0)
+        )
+        self.finish: Finish | None = None
+        self.checkpoint_chars = 0
+        self.text_chars = 0
+        self._text: list[str] = []
+        self._seq = -1
+        self._verdict: MessageStatus | None = None
+
+    @property
+    def text(self) -> str:
+        """All that was said so far."""
+        if len(self._text) > 1:
+            self._text = ["".join(self._text)]
+        return self._text[0] if self._text else ""
+
+    @property
+    def seq(self) -> int:
+        """The newest event's."""
+        return self._seq
+
+    @property
+    def verdict(self) -> MessageStatus | None:
+        return self._verdict
+
+    def next_seq(self) -> int:
+        self._seq += 1
+        return self._seq
+
+    def say(self, text: str) -> None:
+        self._text.append(text)
+        self.text_chars += len(text)
+
+    def end(self, verdict: MessageStatus) -> None:
+        """End it from outside; the first verdict counts, and a turn that is being stored is left alone."""
+        if self._verdict is None:
+            self._verdict = verdict
+            self.scope.cancel()
+
+
+class Deltas:
+    """Joins the model's chunks: the first goes out at once, later ones within DELTA_DELAY_S."""
+
+    def __init__(self, emit: Callable[[str], None]) -> None:
+        self._emit = emit
+        self._loop = asyncio.get_running_loop()
+        self._pending: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushed_at = -DELTA_DELAY_S
+
+    def write(self, text: str) -> None:
+        self._pending.append(text)
+        due = self._flushed_at + DELTA_DELAY_S
+        if len(self._pending) >= DELTA_MAX_CHUNKS or self._loop.time() >= due:
+            self.flush()
+        elif self._timer is None:
+            self._timer = self._loop.call_at(due, self.flush)
+
+    def flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            text = "".join(self._pending)
+            self._pending.clear()
+            self._flushed_at = self._loop.time()
+            self._emit(text)

@@ -1,0 +1,310 @@
+"""The life of turns in this process: admission, order, resume, cancel, leases, drain.
+
+A turn belongs to the server, not to a socket: it runs as a task of `Turns` and writes to the turn log;
+whoever wants to hear it reads the log.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from typing import Protocol
+from uuid import UUID
+
+import anyio
+from anyio import CancelScope
+from anyio.abc import TaskGroup
+
+from jarvis.core.errors import Draining, JarvisError, NotFound, TimedOut
+from jarvis.core.events import LogEntry, Resync
+from jarvis.core.ports import StoredTurn, TurnLog, TurnOutcome, TurnRef, TurnStore
+from jarvis.core.types import ChatCommand, Message, TurnView, User, new_id
+from jarvis.services.admission import Admission, Ticket
+from jarvis.services.live import LiveTurn
+from jarvis.services.orchestrator import Orchestrator, terminal_event
+
+TEND_PERIOD_S = 0.5
+"""How often leases are renewed, cancel flags read and texts checkpointed."""
+SWEEP_PERIOD_S = 5.0
+LEASE_S = 15.0
+SWEEP_LIMIT = 100
+STORE_SECS_AT_EXIT = 5.0
+CANCEL_PATIENCE_S = 2.0
+SEQ_GAP = 1_000_000
+"""Added to the checkpointed seq of a turn whose process died. An attempt cannot have used so many:
+an answer has at most 2**18 bytes, and an event at least one of them."""
+
+
+class Reporter(Protocol):
+    """Where a defect is told of; it never raises."""
+
+    def exception(self, event: str) -> None: ...
+
+
+class Turns:
+    """Every method that takes a user acts for that user; what belongs to another does not exist."""
+
+    def __init__(
+        self,
+        *,
+        store: TurnStore,
+        log: TurnLog,
+        orchestrator: Orchestrator,
+        admission: Admission,
+        reporter: Reporter,
+        place: str,
+        turn_s: float,
+        detached_turn_s: float,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._orchestrator = orchestrator
+        self._admission = admission
+        self._reporter = reporter
+        self._place = f"{place}/"
+        self._owner = f"{self._place}{new_id()}"
+        self._turn_s = turn_s
+        self._detached_turn_s = detached_turn_s
+        self._live: dict[UUID, LiveTurn] = {}
+        self._tasks: TaskGroup | None = None
+        self._draining = False
+        self._all_ended = asyncio.Event()
+        self._all_ended.set()
+
+    @property
+    def inflight(self) -> int:
+        """How many turns of this process have begun and not ended, those that wait included."""
+        return len(self._live)
+
+    @property
+    def queued(self) -> int:
+        return self._admission.waiting
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Own the tasks of all turns. At exit whatever still runs ends `interrupted`, and is stored."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            tasks.start_soon(self._tend)
+            tasks.start_soon(self._sweep)
+            try:
+                yield
+            finally:
+                with CancelScope(shield=True):
+                    await self.drain(0)
+                tasks.cancel_scope.cancel()
+
+    async def begin(self, user: User, command: ChatCommand) -> UUID:
+        """Commit the user's message and let the turn run by itself; return its id, `ack` being in the log.
+
+        Refuses at once, with nothing stored: Draining, Overloaded, Busy, NotFound, Unavailable("database").
+        Cancelled before the commit, nothing is stored; after it, the turn runs on.
+        """
+        if self._draining or self._tasks is None:
+            raise Draining
+        conversation_id = command.conversation_id
+        if command.if_busy == "interrupt" and conversation_id is not None:
+            self._end_conversation(user, conversation_id)
+        ticket = self._admission.enter(conversation_id, if_busy_reject=command.if_busy == "reject")
+        try:
+            async with self._admission.beginning(ticket):
+                turn = await self._store.begin(
+                    user,
+                    command,
+                    turn_id=new_id(),
+                    owner=self._owner,
+                    lease_s=LEASE_S,
+                    waiting=not ticket.granted.is_set(),
+                )
+        except BaseException:
+            self._admission.leave(ticket)
+            raise
+        self._admission.name(ticket, turn.conversation_id)
+        live = self._live[turn.id] = LiveTurn(turn)
+        self._all_ended.clear()
+        self._orchestrator.acknowledge(live)
+        self._tasks.start_soon(self._run, live, ticket)
+        return turn.id
+
+    async def follow(self, user: User, turn_id: UUID, *, after: int = -1) -> AsyncGenerator[LogEntry]:
+        """Yield the turn's events above `after` as they come, the terminal one last.
+
+        What the log no longer has is told from the row: a `resync`, then the terminal event. The terminal
+        event comes even where `after` is not below it. Raises NotFound("turn").
+        """
+        live = self._live.get(turn_id)
+        if live is not None:
+            if live.turn.user.id != user.id:
+                raise NotFound("turn")
+            live.listeners += 1
+            try:
+                async with aclosing(self._log.read(turn_id, after=after)) as entries:
+                    async for entry in entries:
+                        yield entry
+            finally:
+                live.listeners -= 1
+                live.unheard_since = time.perf_counter()
+            return
+        stored = await self._store.get(user, turn_id)
+        last_seq = self._log.last_seq(turn_id)
+        if last_seq is not None:
+            async with aclosing(self._log.read(turn_id, after=min(after, last_seq - 1))) as entries:
+                async for entry in entries:
+                    yield entry
+            return
+        while stored.message is None:  # another process runs it, or died and the sweep will end it
+            await asyncio.sleep(TEND_PERIOD_S)
+            stored = await self._store.get(user, turn_id)
+        for entry in _retell(stored, stored.message, after):
+            yield entry
+
+    async def view(self, user: User, turn_id: UUID) -> TurnView:
+        """Raises NotFound("turn")."""
+        live = self._live.get(turn_id)
+        if live is not None and live.turn.user.id == user.id:
+            return TurnView(
+                turn_id=turn_id,
+                status="running" if live.running else "queued",
+                conversation_id=live.turn.conversation_id,
+                text=live.text,
+                last_seq=live.seq,
+            )
+        stored = await self._store.get(user, turn_id)
+        return TurnView(
+            turn_id=turn_id,
+            status=stored.status,
+            conversation_id=stored.conversation_id,
+            text=stored.message.content if stored.message else stored.partial_text,
+            last_seq=stored.checkpoint_seq,
+            error=stored.error,
+        )
+
+    async def cancel(self, user: User, turn_id: UUID) -> TurnView:
+        """End the turn `cancelled`, wherever it runs; one that has ended stays as it is.
+
+        The model's connection is closed within 1 s. Raises NotFound("turn").
+        """
+        live = self._live.get(turn_id)
+        if live is not None and live.turn.user.id == user.id:
+            live.end("cancelled")
+            with anyio.move_on_after(CANCEL_PATIENCE_S):
+                await live.ended.wait()
+        else:
+            await self._store.request_cancel(user, turn_id)
+        return await self.view(user, turn_id)
+
+    async def drain(self, patience_s: float) -> None:
+        """Begin no more turns; end those that wait; give those that run `patience_s`, then end them too."""
+        self._draining = True
+        for live in list(self._live.values()):
+            if not live.running:
+                live.end("interrupted")
+        with anyio.move_on_after(patience_s):
+            await self._all_ended.wait()
+        for live in list(self._live.values()):
+            live.end("interrupted")
+        with anyio.move_on_after(STORE_SECS_AT_EXIT):
+            await self._all_ended.wait()
+
+    async def _run(self, live: LiveTurn, ticket: Ticket) -> None:
+        try:
+            try:
+                with live.scope:
+                    await self._wait_for_place(live, ticket)
+                    live.scope.deadline = anyio.current_time() + self._turn_s
+                    await self._orchestrator.generate(live)
+                if live.scope.cancelled_caught and live.verdict is None:
+                    live.error = TimedOut("llm", f"The turn took longer than {self._turn_s:g} seconds.")
+            except JarvisError as exc:
+                live.error = exc
+            except Exception:  # noqa: BLE001 a defect in one turn must not end the others
+                self._reporter.exception("turn_defect")
+                live.error = JarvisError("Something went wrong inside the server.")
+            with CancelScope(shield=True):
+                await self._orchestrator.store(live)
+        except Exception:  # noqa: BLE001 likewise
+            self._reporter.exception("turn_not_stored")
+        finally:
+            del self._live[live.turn.id]
+            live.ended.set()
+            self._admission.leave(ticket)
+            if not self._live:
+                self._all_ended.set()
+
+    async def _wait_for_place(self, live: LiveTurn, ticket: Ticket) -> None:
+        if not ticket.granted.is_set():
+            position = self._admission.position(ticket)
+            self._orchestrator.notice(live, "queued", "Other turns run before this one.", position=position)
+            await ticket.granted.wait()
+            await self._store.start(live.turn.user, live.turn.id)
+        live.running = True
+
+    def _end_conversation(self, user: User, conversation_id: UUID) -> None:
+        for live in list(self._live.values()):
+            if live.turn.conversation_id == conversation_id and live.turn.user.id == user.id:
+                live.end("cancelled")
+
+    async def _tend(self) -> None:
+        """Renew leases, obey cancel flags, checkpoint texts and end what nobody listens to."""
+        while True:
+            await asyncio.sleep(TEND_PERIOD_S)
+            now = time.perf_counter()
+            for live in list(self._live.values()):
+                if not live.listeners and now - live.unheard_since > self._detached_turn_s:
+                    live.end("interrupted")
+            if not self._live:
+                continue
+            try:
+                for turn_id in await self._store.renew(self._owner, LEASE_S):
+                    if turn_id in self._live:
+                        self._live[turn_id].end("cancelled")
+                for live in list(self._live.values()):
+                    await self._checkpoint(live)
+            except JarvisError:
+                continue  # the database is away: its own health check says so
+            except Exception:  # noqa: BLE001 the tending of all turns must not end with one defect
+                self._reporter.exception("tend_defect")
+
+    async def _checkpoint(self, live: LiveTurn) -> None:
+        chars, text, seq = live.text_chars, live.text, live.seq
+        if chars > live.checkpoint_chars:
+            await self._store.checkpoint(live.turn.user, live.turn.id, text=text, seq=seq)
+            live.checkpoint_chars = chars
+
+    async def _sweep(self) -> None:
+        """End the turns of dead processes: a predecessor in this place at once, others after their lease."""
+        while True:
+            try:
+                refs = await self._store.abandoned(self._owner, predecessors=self._place, limit=SWEEP_LIMIT)
+                for ref in refs:
+                    await self._interrupt(ref)
+            except JarvisError:
+                refs = []
+            except Exception:  # noqa: BLE001 one defect must not end the sweeping
+                self._reporter.exception("sweep_defect")
+                refs = []
+            if len(refs) < SWEEP_LIMIT:
+                await asyncio.sleep(SWEEP_PERIOD_S)
+
+    async def _interrupt(self, ref: TurnRef) -> None:
+        stored = await self._store.get(ref.user, ref.turn_id)
+        await self._store.finish(
+            ref.user,
+            ref.turn_id,
+            TurnOutcome(
+                status="interrupted",
+                text=stored.partial_text,
+                last_seq=stored.checkpoint_seq + SEQ_GAP,
+                metadata=None,
+            ),
+        )
+
+
+def _retell(stored: StoredTurn, message: Message, after: int) -> list[LogEntry]:
+    """Tell an ended turn from its row: its text replaces whatever was received, then how it ended."""
+    terminal = terminal_event(stored)
+    entries = [LogEntry.of(terminal)]
+    if after < terminal.seq - 1:
+        resync = Resync(turn_id=stored.id, seq=terminal.seq - 1, text=message.content, status=stored.status)
+        entries.insert(0, LogEntry.of(resync))
+    return entries
