@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from dotenv import dotenv_values
 from msgspec import Meta
-from msgspec.inspect import BoolType, ListType, LiteralType, Metadata, Type, type_info
+from msgspec.inspect import BoolType, VarTupleType, LiteralType, Metadata, Type, type_info
 from msgspec.structs import FieldInfo
 
 from jarvis.core.prompt import PERSONA
@@ -47,9 +47,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_secs: Seconds = 30
     workers: Annotated[int, Meta(ge=1, le=1, description="1: run more replicas instead")] = 1
     allowed_origins: Annotated[
-        list[str], Meta(description="origins such as http://localhost:3000, by commas or as a JSON list")
-    ] = list(LOCAL_ORIGINS)
-    allowed_hosts: Annotated[list[str], Meta(description="host names, by commas or as a JSON list")] = []
+        tuple[str, ...],
+        Meta(description="origins such as http://localhost:3000, by commas or as a JSON list"),
+    ] = LOCAL_ORIGINS
+    allowed_hosts: Annotated[
+        tuple[str, ...], Meta(description="host names, by commas or as a JSON list")
+    ] = ()
     trust_network: Flag = False
     drain_delay_secs: Patience = 5
     drain_secs: Patience = 20
@@ -152,12 +155,12 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.ollama_num_ctx is not None and settings.ollama_num_ctx < MIN_NUM_CTX:
         yield f"OLLAMA_NUM_CTX holds {settings.ollama_num_ctx}; allowed: {MIN_NUM_CTX} or more."
     if settings.llm_backend == "openai" and not settings.openai_base_url:
-        yield "OPENAI_BASE_URL is empty; LLM_BACKEND=openai needs the server's address, such as http://localhost:8000/v1."
+        yield "OPENAI_BASE_URL is empty; LLM_BACKEND=openai needs one, such as http://localhost:8000/v1."
     if not settings.on_loopback and not settings.trust_network:
         yield (
-            f"HOST holds '{settings.host}', which other machines can reach, and AUTH_MODE=local lets in whoever "
-            "can reach it. Use HOST=127.0.0.1, or set TRUST_NETWORK=true if everybody on that network may read "
-            "and write everything."
+            f"HOST holds '{settings.host}', which other machines can reach, and AUTH_MODE=local lets in "
+            "whoever can reach it. Use HOST=127.0.0.1, or set TRUST_NETWORK=true if everybody on that "
+            "network may read and write everything."
         )
     if not settings.on_loopback and "*" in settings.allowed_origins:
         yield "ALLOWED_ORIGINS holds '*'; allowed on this HOST: the exact origins of your pages."
@@ -167,9 +170,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 
 def _convert(held: str, field: FieldInfo) -> object:
-    if isinstance(_bare(field), ListType):
+    if isinstance(_bare(field), VarTupleType):
         listed = msgspec.json.decode(held) if held.startswith("[") else held.split(",")
-        return [item.strip() for item in msgspec.convert(listed, list[str]) if item.strip()]
+        return tuple(item.strip() for item in msgspec.convert(listed, list[str]) if item.strip())
     if isinstance(_bare(field), BoolType):
         held = {"on": "true", "yes": "true", "off": "false", "no": "false"}.get(held.lower(), held)
     return msgspec.convert(held, field.type, strict=False)
@@ -182,8 +185,8 @@ def _bare(field: FieldInfo) -> Type:
 
 def _allowed(field: FieldInfo) -> str:
     described = type_info(field.type)
-    if isinstance(described, Metadata) and described.extra_json_schema:
-        return str(described.extra_json_schema["description"])
+    if isinstance(described, Metadata):
+        return str(msgspec.json.schema(field.type)["description"])
     if isinstance(described, LiteralType):
         return ", ".join(map(str, described.values))
     return "text"
