@@ -78,6 +78,10 @@ class ChatResponse(ChatAnswer, frozen=True, kw_only=True, tag_field="type", tag=
     def of(cls, seq: int, answer: ChatAnswer) -> "ChatResponse":
         return cls(seq=seq, **msgspec.structs.asdict(answer))
 
+    def answer(self) -> ChatAnswer:
+        """Return the same without what makes it an event."""
+        return ChatAnswer(**{name: getattr(self, name) for name in ChatAnswer.__struct_fields__})
+
 
 class TurnError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """Terminal: the turn failed; `partial` is what was stored of its answer."""

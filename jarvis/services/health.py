@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -119,6 +119,11 @@ class HealthCheck:
             services={name: service.status for name, service in self._services.items()},
             failed_checks=failed,
         )
+
+    @property
+    def asked(self) -> Iterable[ServiceName]:
+        """Which services are configured."""
+        return self._probes.keys()
 
     def is_up(self, name: ServiceName) -> bool:
         return self._services[name].status == "healthy"

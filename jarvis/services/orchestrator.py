@@ -34,11 +34,11 @@ STORE_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 class TurnMetrics(Protocol):
     """What a turn tells the outside about itself."""
 
-    def first_token(self, seconds: float) -> None: ...
+    def first_token(self, wait_s: float) -> None: ...
 
-    def tokens(self, kind: str, count: int) -> None: ...
+    def tokens_used(self, *, prompt: int, completion: int) -> None: ...
 
-    def turn_ended(self, status: MessageStatus) -> None: ...
+    def turn_ended(self, status: str) -> None: ...
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,8 +191,7 @@ class Orchestrator:
                 completion_tokens=completion_tokens,
                 total_tokens=prompt_tokens + completion_tokens,
             )
-            self._metrics.tokens("prompt", prompt_tokens)
-            self._metrics.tokens("completion", completion_tokens)
+            self._metrics.tokens_used(prompt=prompt_tokens, completion=completion_tokens)
         command = live.turn.command
         model = finish.model if finish else command.model or live.turn.conversation_model or self._llm.model
         return TurnOutcome(

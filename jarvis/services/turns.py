@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 from jarvis.core.errors import Draining, JarvisError, NotFound, TimedOut
 from jarvis.core.events import LogEntry, Resync
 from jarvis.core.ports import StoredTurn, TurnLog, TurnOutcome, TurnRef, TurnStore
-from jarvis.core.types import ChatCommand, Message, TurnView, User, new_id
+from jarvis.core.types import ChatCommand, Message, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
 from jarvis.services.live import LiveTurn
 from jarvis.services.orchestrator import Orchestrator, terminal_event
@@ -94,8 +94,8 @@ class Turns:
                     await self.drain(0)
                 tasks.cancel_scope.cancel()
 
-    async def begin(self, user: User, command: ChatCommand) -> UUID:
-        """Commit the user's message and let the turn run by itself; return its id, `ack` being in the log.
+    async def begin(self, user: User, command: ChatCommand) -> Turn:
+        """Commit the user's message and let the turn run by itself; its `ack` is in the log.
 
         Refuses at once, with nothing stored: Draining, Overloaded, Busy, NotFound, Unavailable("database").
         Cancelled before the commit, nothing is stored; after it, the turn runs on.
@@ -124,7 +124,7 @@ class Turns:
         self._all_ended.clear()
         self._orchestrator.acknowledge(live)
         self._tasks.start_soon(self._run, live, ticket)
-        return turn.id
+        return turn
 
     async def follow(self, user: User, turn_id: UUID, *, after: int = -1) -> AsyncGenerator[LogEntry]:
         """Yield the turn's events above `after` as they come, the terminal one last.

@@ -63,19 +63,16 @@ class _Server(Server):
 
 async def serve(
     app: ASGIApp,
+    listener: socket.socket,
     *,
-    host: str,
-    port: int,
     stop: asyncio.Event,
-    on_listening: Callable[[int], None] | None = None,
     header_timeout_s: float = 30.0,
     close_within_s: float = 2.0,
 ) -> None:
     """Serve `app` until `stop` is set, then let requests finish for `close_within_s` and cancel the rest.
 
-    Connections are accepted from before `on_listening(port)` until `stop`; `port` 0 lets the system choose.
-    Returns at most `close_within_s` + 1 s after `stop`. Raises OSError when the address cannot be bound and
-    RuntimeError when the server ends by itself.
+    Takes `listener`, from `bind`, for its own and accepts connections until `stop`. Returns at most
+    `close_within_s` + 1 s after it. Raises RuntimeError when the server ends by itself.
     """
     running: set[asyncio.Task[Any]] = set()
 
@@ -88,14 +85,10 @@ async def serve(
         finally:
             running.discard(task)
 
-    listener = await bind(host, port)
-    bound_port: int = listener.getsockname()[1]
     server = _Server(tracked, listener, header_timeout_s=header_timeout_s)
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
     try:
-        if on_listening is not None:
-            on_listening(bound_port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             raise RuntimeError("the HTTP server ended by itself") from serving.exception()
@@ -110,7 +103,10 @@ async def serve(
 
 
 async def bind(host: str, port: int) -> socket.socket:
-    """Resolve `host` and bind without SO_REUSEPORT, so that a taken port is an OSError."""
+    """Resolve `host`, bind and listen, without SO_REUSEPORT: a taken port is an OSError.
+
+    Whoever connects before `serve` waits in the backlog. `port` 0 lets the system choose.
+    """
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, kind, proto, _, address = infos[0]
     listener = socket.socket(family, kind, proto)

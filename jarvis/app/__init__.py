@@ -1,0 +1,1 @@
+"""The composition root: which adapters fill which ports, and the life of the process round them."""

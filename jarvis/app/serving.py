@@ -1,0 +1,107 @@
+"""`jarvis serve`: from the settings to a listening server, and its orderly end."""
+
+import asyncio
+import os
+import signal
+import socket
+
+import anyio
+import structlog
+
+from jarvis import __version__
+from jarvis.app.assembly import Assembly, open_assembly
+from jarvis.settings import Settings
+from jarvis.web.application import create_app
+from jarvis.web.context import Bounds, Services
+from jarvis.web.edge import EdgeConfig
+from jarvis.web.server import bind, serve
+from jarvis.web.socket import RESTART
+
+DRAINING = "draining"
+
+log = structlog.stdlib.get_logger("jarvis")
+
+
+async def run_server(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once, with code 1.
+
+    Raises OSError when the address is taken, and what `open_assembly` raises.
+    """
+    listener = await bind(settings.host, settings.port)
+    try:
+        async with open_assembly(settings, place=_place(listener.getsockname())) as assembly:
+            await _serve(settings, assembly, listener)
+    finally:
+        listener.close()
+    log.info("stopped")
+    return 0
+
+
+async def _serve(settings: Settings, assembly: Assembly, listener: socket.socket) -> None:
+    services = assembly.services
+    port: int = listener.getsockname()[1]
+    app = create_app(
+        services,
+        bounds=Bounds(
+            max_body_bytes=settings.max_body_bytes,
+            max_message_chars=settings.max_message_chars,
+            max_ws_frame_bytes=settings.max_ws_frame_bytes,
+            body_deadline_s=settings.request_timeout_secs,
+        ),
+        edge=EdgeConfig(
+            loopback=settings.on_loopback,
+            port=port,
+            allowed_origins=settings.allowed_origins,
+            allowed_hosts=settings.allowed_hosts,
+        ),
+        metrics=assembly.metrics.requests,
+        version=__version__,
+        with_schema=settings.schema == "on",
+    )
+    stop = asyncio.Event()
+    async with anyio.create_task_group() as tasks:
+        signals = _Signals()
+        tasks.start_soon(_leave, settings, services, signals, stop)
+        log.info("listening", url=f"http://{_host_in_url(settings.host)}:{port}", version=__version__)
+        await serve(app, listener, stop=stop)
+        tasks.cancel_scope.cancel()
+
+
+async def _leave(settings: Settings, services: Services, signals: "_Signals", stop: asyncio.Event) -> None:
+    """Wait for the first signal, then end in the contract's order (section 9, Stopping)."""
+    received = await signals.first()
+    services.health.not_ready[DRAINING] = None
+    idle = settings.on_loopback and not services.turns.inflight
+    delay_s = 0 if received is signal.SIGINT or idle else settings.drain_delay_secs
+    log.info("draining", signal=received.name, delay_s=delay_s, turns=services.turns.inflight)
+    await asyncio.sleep(delay_s)
+    await services.turns.drain(settings.drain_secs)
+    await services.sockets.close_all(RESTART)
+    stop.set()
+
+
+class _Signals:
+    """SIGTERM and SIGINT: the first is awaited, a second ends the process at once."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._first: asyncio.Future[signal.Signals] = self._loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._take, number)
+
+    async def first(self) -> signal.Signals:
+        return await self._first
+
+    def _take(self, number: signal.Signals) -> None:
+        if self._first.done():
+            os._exit(1)  # children end with us: each has PR_SET_PDEATHSIG
+        self._first.set_result(number)
+
+
+def _place(address: tuple[str, int]) -> str:
+    """Name what only one process can be: this machine's port."""
+    return f"{socket.gethostname()}:{address[1]}"
+
+
+def _host_in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

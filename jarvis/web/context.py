@@ -1,0 +1,66 @@
+"""What handlers need: the services and the bounds of what a client may send, kept in the app's state."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import msgspec
+from litestar.connection import ASGIConnection, Request
+
+from jarvis.core.ports import ConversationStore
+from jarvis.core.types import User
+from jarvis.services.health import HealthCheck
+from jarvis.services.identity import LocalIdentity
+from jarvis.services.turns import Turns
+from jarvis.web.asgi import Receive, Scope
+from jarvis.web.body import read_json
+from jarvis.web.sockets import Sockets
+
+T = TypeVar("T")
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    turns: Turns
+    conversations: ConversationStore
+    identity: LocalIdentity
+    health: HealthCheck
+    sockets: Sockets
+    render_metrics: Callable[[], bytes]
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    max_body_bytes: int
+    max_message_chars: int
+    max_ws_frame_bytes: int
+    body_deadline_s: float
+
+
+def services_of(connection: Connection) -> Services:
+    return cast("Services", connection.app.state["services"])
+
+
+def bounds_of(connection: Connection) -> Bounds:
+    return cast("Bounds", connection.app.state["bounds"])
+
+
+async def read_body(request: Request[Any, Any, Any], shape: type[T]) -> T:
+    """Read and decode a JSON body within the bounds. Raises Invalid, Refused, ClientGone."""
+    bounds = bounds_of(request)
+    return await read_json(
+        cast("Scope", request.scope),
+        cast("Receive", request.receive),
+        shape,
+        max_bytes=bounds.max_body_bytes,
+        deadline_s=bounds.body_deadline_s,
+    )
+
+
+async def user_of(services: Services, name: str | None, conversation_id: UUID | None) -> User:
+    """Return on whose behalf to act: a conversation's owner, else the profile that is named.
+
+    Raises NotFound("conversation").
+    """
+    if conversation_id is not None:
+        return await services.identity.owner_of_conversation(conversation_id)
+    return await services.identity.profile(name)

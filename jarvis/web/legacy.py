@@ -1,0 +1,116 @@
+"""What only clients of the two earlier servers need, all in one place, to be deleted in one go.
+
+Paths without the `/api` prefix, and the WebSocket dialect of frames without a `type`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from jarvis.core.errors import JarvisError, Overloaded
+from jarvis.core.events import ChatResponse, TurnError
+from jarvis.core.types import Message, utc_now
+from jarvis.web.asgi import ASGIApp, Receive, Scope, Send
+from jarvis.web.context import Bounds, Services, user_of
+from jarvis.web.requests import OldFrame
+
+MAX_WAITING = 8
+"""Frames of the old dialect that may wait on one socket besides the one being answered."""
+
+_encoder = msgspec.json.Encoder()
+_event_decoder = msgspec.json.Decoder(ChatResponse | TurnError)
+
+
+class OldResponse(msgspec.Struct, frozen=True, kw_only=True):
+    response: str
+    user_id: str
+    conversation_id: UUID
+    message: Message
+    timestamp: datetime
+    response_time_ms: int
+
+
+class OldError(msgspec.Struct, frozen=True, kw_only=True):
+    error: str
+    code: str
+    timestamp: datetime
+
+
+class WithoutPrefix:
+    """Puts `/api` before /chat... and /voice...: old reverse proxies strip it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path.startswith(("/chat", "/voice")):
+            scope["path"] = f"/api{path}"
+        await self._app(scope, receive, send)
+
+
+class OldDialect:
+    """Answers each frame with exactly one frame, in order; keeps one new conversation per `user_id`."""
+
+    def __init__(self, services: Services, bounds: Bounds, put: Callable[[bytes], None]) -> None:
+        self._services = services
+        self._bounds = bounds
+        self._put = put
+        self._waiting: deque[OldFrame] = deque()
+        self._arrived = asyncio.Event()
+        self._conversations: dict[str | None, UUID] = {}
+
+    def take(self, frame: OldFrame) -> None:
+        """Queue a frame. Raises Overloaded."""
+        if len(self._waiting) > MAX_WAITING:
+            raise Overloaded("Too many messages wait on this socket.")
+        self._waiting.append(frame)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Answer for ever; to be cancelled. A frame counts as waiting until it is answered."""
+        while True:
+            await self._arrived.wait()
+            while self._waiting:
+                try:
+                    self._put(await self._answer(self._waiting[0]))
+                except JarvisError as exc:
+                    self._put(encode_old_error(exc))
+                self._waiting.popleft()
+            self._arrived.clear()
+
+    async def _answer(self, frame: OldFrame) -> bytes:
+        if frame.conversation_id is None:
+            known = self._conversations.get(frame.user_id)
+            frame = msgspec.structs.replace(frame, conversation_id=known)
+        command = frame.command(
+            field="message", text=frame.message, max_chars=self._bounds.max_message_chars, source="websocket"
+        )
+        user = await user_of(self._services, frame.user_id, frame.conversation_id)
+        turn = await self._services.turns.begin(user, command)
+        self._services.identity.remember(turn.conversation_id, user)
+        self._conversations.setdefault(frame.user_id, turn.conversation_id)
+        async with aclosing(self._services.turns.follow(user, turn.id)) as entries:
+            terminal = [entry async for entry in entries if entry.terminal][-1]
+        event = _event_decoder.decode(terminal.data)
+        if isinstance(event, TurnError):
+            return _encoder.encode(OldError(error=event.message, code=event.code, timestamp=utc_now()))
+        return _encoder.encode(
+            OldResponse(
+                response=event.response,
+                user_id=event.user_id,
+                conversation_id=event.conversation_id,
+                message=event.message,
+                timestamp=event.timestamp,
+                response_time_ms=event.response_time_ms,
+            )
+        )
+
+
+def encode_old_error(error: JarvisError) -> bytes:
+    return _encoder.encode(OldError(error=error.detail, code=error.code, timestamp=utc_now()))

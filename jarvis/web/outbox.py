@@ -1,0 +1,48 @@
+"""What waits to be sent on one WebSocket: bounded by bytes, so that a slow reader costs little."""
+
+import asyncio
+from collections import deque
+
+MAX_BYTES = 1024 * 1024
+"""Text that may wait for a slow reader (the contract's section 4)."""
+
+
+class SlowReader(Exception):
+    """The peer reads too slowly: MAX_BYTES wait already."""
+
+
+class Outbox:
+    """A queue of text frames, in the order they were put, for one consumer."""
+
+    def __init__(self) -> None:
+        self._frames: deque[str] = deque()
+        self._bytes = 0
+        self._filled = asyncio.Event()
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+
+    def put(self, frame: bytes) -> None:
+        """Queue UTF-8 text; never waits. Raises SlowReader, and queues nothing, when too much waits."""
+        if self._bytes + len(frame) > MAX_BYTES and self._frames:
+            raise SlowReader
+        self._frames.append(frame.decode())
+        self._bytes += len(frame)
+        self._filled.set()
+        self._emptied.clear()
+
+    async def get(self) -> str:
+        """Wait for the next frame; it counts as waiting until `sent` is called."""
+        while not self._frames:
+            self._filled.clear()
+            await self._filled.wait()
+        return self._frames[0]
+
+    def sent(self) -> None:
+        """Drop the frame that `get` returned."""
+        self._bytes -= len(self._frames.popleft().encode())
+        if not self._frames:
+            self._emptied.set()
+
+    async def flushed(self) -> None:
+        """Wait until all that was put has been sent."""
+        await self._emptied.wait()

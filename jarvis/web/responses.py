@@ -1,0 +1,98 @@
+"""What handlers answer with: ready bytes, or a turn's events as they come. Plain ASGI, encoded once."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+import anyio
+from litestar.types import Receive, Scope, Send
+
+from jarvis.core.events import LogEntry
+
+KEEP_ALIVE_S = 15.0
+"""How often a silent event stream gets a comment line (the contract's section 3)."""
+
+
+class Body:
+    """A whole response."""
+
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        status: int = 200,
+        media_type: bytes = b"application/json",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        self._start = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", media_type),
+                (b"content-length", str(len(content)).encode()),
+                *headers,
+            ],
+        }
+        self._body = {"type": "http.response.body", "body": content, "more_body": False}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(self._start)  # pyright: ignore[reportArgumentType] a dict of the right shape
+        await send(self._body)  # pyright: ignore[reportArgumentType] likewise
+
+
+class EventStream:
+    """A turn's events as server-sent events; a client that leaves ends the reading, not the turn."""
+
+    def __init__(self, entries: AsyncGenerator[LogEntry]) -> None:
+        self._entries = entries
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sending = asyncio.Lock()
+        sent_at = anyio.current_time()
+
+        async def write(data: bytes) -> None:
+            nonlocal sent_at
+            async with sending:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            sent_at = anyio.current_time()
+
+        async def keep_alive() -> None:
+            while True:
+                await anyio.sleep_until(sent_at + KEEP_ALIVE_S)
+                if anyio.current_time() >= sent_at + KEEP_ALIVE_S:
+                    await write(b":\n\n")
+
+        async with aclosing(self._entries) as entries, anyio.create_task_group() as tasks:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [
+                        (b"content-type", b"text/event-stream; charset=utf-8"),
+                        (b"x-accel-buffering", b"no"),
+                    ],
+                }
+            )
+            tasks.start_soon(keep_alive)
+            tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope.cancel)
+            async for entry in entries:
+                await write(sse_frame(entry))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            tasks.cancel_scope.cancel()
+
+
+def sse_frame(entry: LogEntry) -> bytes:
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.seq, entry.type.encode(), entry.data)
+
+
+async def client_gone(receive: Receive) -> None:
+    """Return when the client's end of the connection is closed; the request's body was read before."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+
+
+async def _cancel_when_gone(receive: Receive, cancel: Callable[[], None]) -> None:
+    await client_gone(receive)
+    cancel()

@@ -1,0 +1,214 @@
+"""The WebSocket at /ws: one reader, one writer, and a follower for each turn the client wants to hear.
+
+Decodes frames and calls the services; the dialect of the first servers is legacy.py's.
+"""
+
+from collections import Counter
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+from litestar import WebSocket, websocket
+from msgspec import UNSET, UnsetType
+
+from jarvis.core.errors import Invalid, JarvisError, Overloaded
+from jarvis.core.types import User, utc_now
+from jarvis.web.context import Bounds, Services, bounds_of, services_of, user_of
+from jarvis.web.decoding import decode_json
+from jarvis.web.legacy import OldDialect, encode_old_error
+from jarvis.web.outbox import Outbox, SlowReader
+from jarvis.web.rates import TokenBucket
+from jarvis.web.requests import CancelFrame, ChatMessageFrame, FrameHead, OldFrame, ResumeFrame
+
+TEXT_FRAMES_PER_S = 30
+MAX_FOLLOWED = 64
+"""Turns that one socket may listen to at once."""
+FLUSH_S = 2.0
+"""How long a closing socket waits for its last frames to be taken."""
+
+GOING_AWAY = 1001
+POLICY = 1008
+TOO_BIG = 1009
+RESTART = 1012
+
+PONG = b'{"type":"pong"}'
+
+_encoder = msgspec.json.Encoder()
+
+
+class SocketError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
+    """An error that belongs to no turn; the socket stays open."""
+
+    code: str
+    message: str
+    error: str
+    timestamp: datetime
+    request_id: str | UnsetType = UNSET
+
+
+@websocket("/ws")
+async def socket(socket: WebSocket[Any, Any, Any]) -> None:
+    """Speak the typed dialect or the old one, frame by frame."""
+    services = services_of(socket)
+    connection = Connection(socket, services, bounds_of(socket))
+    await socket.accept()
+    services.sockets.add(connection)
+    try:
+        await connection.run()
+    finally:
+        services.sockets.discard(connection)
+
+
+class Connection:
+    """One accepted WebSocket. The server never speaks first."""
+
+    def __init__(self, socket: WebSocket[Any, Any, Any], services: Services, bounds: Bounds) -> None:
+        self._socket = socket
+        self._services = services
+        self._bounds = bounds
+        self._outbox = Outbox()
+        self._bucket = TokenBucket(rate=TEXT_FRAMES_PER_S, burst=2 * TEXT_FRAMES_PER_S)
+        self._followed: Counter[UUID] = Counter()
+        self._old = OldDialect(services, bounds, self._put)
+        self._speaks_old = False
+        self._close_code: int | None = None
+        self._scope = anyio.CancelScope()
+
+    async def run(self) -> None:
+        """Serve until either side closes. The turns of a socket that is gone run on."""
+        with self._scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._write)
+                tasks.start_soon(self._old.run)
+                await self._read(tasks)
+                tasks.cancel_scope.cancel()
+        if self._close_code is not None:
+            with anyio.move_on_after(FLUSH_S, shield=True):
+                await self._socket.send({"type": "websocket.close", "code": self._close_code, "reason": ""})
+
+    async def close(self, code: int) -> None:
+        """Close from our side, once what waits has been sent or FLUSH_S have passed."""
+        with anyio.move_on_after(FLUSH_S):
+            await self._outbox.flushed()
+        self._end(code)
+
+    def _end(self, code: int) -> None:
+        self._close_code = code
+        self._scope.cancel()
+
+    def _put(self, frame: bytes) -> None:
+        try:
+            self._outbox.put(frame)
+        except SlowReader:
+            self._end(POLICY)
+
+    async def _write(self) -> None:
+        while True:
+            data = await self._outbox.get()
+            await self._socket.send({"type": "websocket.send", "text": data, "bytes": None})
+            self._outbox.sent()
+
+    async def _read(self, tasks: TaskGroup) -> None:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            data = text.encode(errors="surrogatepass") if text is not None else message.get("bytes") or b""
+            if len(data) > self._bounds.max_ws_frame_bytes:
+                self._end(TOO_BIG)
+                return
+            if not self._bucket.take():
+                self._end(POLICY)
+                return
+            try:
+                await self._take(data, is_text=text is not None, tasks=tasks)
+            except JarvisError as exc:
+                self._put(encode_old_error(exc) if self._speaks_old else encode_error(exc))
+
+    async def _take(self, data: bytes, *, is_text: bool, tasks: TaskGroup) -> None:
+        if not is_text:
+            raise Invalid("", "send text frames")
+        head = decode_json(data, FrameHead)
+        if head.type is UNSET and head.message is not UNSET:
+            self._speaks_old = True
+            self._old.take(decode_json(data, OldFrame))
+            return
+        self._speaks_old = False
+        match head.type:
+            case "chat_message":
+                await self._chat(decode_json(data, ChatMessageFrame), tasks)
+            case "cancel":
+                await self._cancel(decode_json(data, CancelFrame), tasks)
+            case "resume":
+                frame = decode_json(data, ResumeFrame)
+                user = await self._services.identity.owner_of_turn(frame.turn_id)
+                self._follow(tasks, user, frame.turn_id, after=frame.last_seq)
+            case "ping":
+                self._put(PONG)
+            case _:
+                raise Invalid("type", "is not one of chat_message, cancel, resume, ping")
+
+    async def _chat(self, frame: ChatMessageFrame, tasks: TaskGroup) -> None:
+        request_id = frame.request_id if frame.request_id is not None else UNSET
+        try:
+            self._check_followed()
+            command = frame.command(
+                field="content",
+                text=frame.content,
+                max_chars=self._bounds.max_message_chars,
+                source="websocket",
+                request_id=request_id,
+            )
+            user = await user_of(self._services, frame.user_id, frame.conversation_id)
+            turn = await self._services.turns.begin(user, command)
+        except JarvisError as exc:
+            self._put(encode_error(exc, request_id))
+            return
+        self._services.identity.remember(turn.id, user)
+        self._services.identity.remember(turn.conversation_id, user)
+        self._follow(tasks, user, turn.id)
+
+    async def _cancel(self, frame: CancelFrame, tasks: TaskGroup) -> None:
+        """Whoever follows the turn here hears its terminal event anyway; else it is told now."""
+        user = await self._services.identity.owner_of_turn(frame.turn_id)
+        heard = frame.turn_id in self._followed
+        view = await self._services.turns.cancel(user, frame.turn_id)
+        if not heard:
+            self._follow(tasks, user, frame.turn_id, after=view.last_seq - 1)
+
+    def _check_followed(self) -> None:
+        if self._followed.total() >= MAX_FOLLOWED:
+            raise Overloaded(f"This socket listens to {MAX_FOLLOWED} turns already.")
+
+    def _follow(self, tasks: TaskGroup, user: User, turn_id: UUID, *, after: int = -1) -> None:
+        self._check_followed()
+        tasks.start_soon(self._relay, user, turn_id, after)
+
+    async def _relay(self, user: User, turn_id: UUID, after: int) -> None:
+        self._followed[turn_id] += 1
+        try:
+            async with aclosing(self._services.turns.follow(user, turn_id, after=after)) as entries:
+                async for entry in entries:
+                    self._put(entry.data)
+        except JarvisError as exc:
+            self._put(encode_error(exc))
+        finally:
+            self._followed[turn_id] -= 1
+            self._followed = +self._followed
+
+
+def encode_error(error: JarvisError, request_id: str | UnsetType = UNSET) -> bytes:
+    return _encoder.encode(
+        SocketError(
+            code=error.code,
+            message=error.detail,
+            error=error.detail,
+            timestamp=utc_now(),
+            request_id=request_id,
+        )
+    )
