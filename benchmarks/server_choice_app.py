@@ -172,9 +172,9 @@ async def drain(stop: asyncio.Event) -> None:
 
 
 async def run_granian(port: int, stop: asyncio.Event) -> None:
-    from jarvis.web.server import serve  # noqa: PLC0415 - the other server's child must not pay for it
+    from jarvis.web.server import bind, serve  # noqa: PLC0415 - the other server's child must not pay for it
 
-    await serve(app, host="127.0.0.1", port=port, stop=stop, header_timeout_s=2)
+    await serve(app, await bind("127.0.0.1", port), stop=stop, header_timeout_s=2)
 
 
 async def run_uvicorn(port: int, stop: asyncio.Event) -> None:

@@ -12,6 +12,7 @@ from jarvis import __version__
 from jarvis.app.assembly import Assembly, open_assembly
 from jarvis.settings import Settings
 from jarvis.web.application import create_app
+from jarvis.web.asgi import ASGIApp
 from jarvis.web.context import Bounds, Services
 from jarvis.web.edge import EdgeConfig
 from jarvis.web.server import bind, serve
@@ -38,10 +39,21 @@ async def run_server(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, assembly: Assembly, listener: socket.socket) -> None:
-    services = assembly.services
     port: int = listener.getsockname()[1]
-    app = create_app(
-        services,
+    app = build_app(settings, assembly, port=port)
+    stop = asyncio.Event()
+    async with anyio.create_task_group() as tasks:
+        signals = _Signals()
+        tasks.start_soon(_leave, settings, assembly.services, signals, stop)
+        log.info("listening", url=f"http://{_host_in_url(settings.host)}:{port}", version=__version__)
+        await serve(app, listener, stop=stop)
+        tasks.cancel_scope.cancel()
+
+
+def build_app(settings: Settings, assembly: Assembly, *, port: int) -> ASGIApp:
+    """Build the application of an open assembly, for a server that listens on `port`."""
+    return create_app(
+        assembly.services,
         bounds=Bounds(
             max_body_bytes=settings.max_body_bytes,
             max_message_chars=settings.max_message_chars,
@@ -58,13 +70,6 @@ async def _serve(settings: Settings, assembly: Assembly, listener: socket.socket
         version=__version__,
         with_schema=settings.schema == "on",
     )
-    stop = asyncio.Event()
-    async with anyio.create_task_group() as tasks:
-        signals = _Signals()
-        tasks.start_soon(_leave, settings, services, signals, stop)
-        log.info("listening", url=f"http://{_host_in_url(settings.host)}:{port}", version=__version__)
-        await serve(app, listener, stop=stop)
-        tasks.cancel_scope.cancel()
 
 
 async def _leave(settings: Settings, services: Services, signals: "_Signals", stop: asyncio.Event) -> None:

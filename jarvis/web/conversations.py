@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get
+from litestar.params import FromPath
 from litestar.types import ASGIApp
 
 from jarvis.core.types import Conversation, Message
@@ -68,7 +69,7 @@ async def history(request: Request[Any, Any, Any]) -> ASGIApp:
 
 
 @get("/api/chat/history/{conversation_id:str}")
-async def messages(request: Request[Any, Any, Any], conversation_id: str) -> ASGIApp:
+async def messages(request: Request[Any, Any, Any], conversation_id: FromPath[str]) -> ASGIApp:
     """Return the newest messages of a conversation as a bare array, oldest first."""
     services = services_of(request)
     wanted = parse_uuid(conversation_id, "conversation_id")

@@ -41,7 +41,7 @@ class Exchange:
 
     def send(self, event: Event) -> Awaitable[None]:
         match event["type"]:
-            case "http.response.body":
+            case "http.response.body" | "websocket.http.response.body":
                 self.body_bytes += len(event.get("body", b""))
             case "http.response.start" | "websocket.http.response.start":
                 self.status = event["status"]

@@ -54,7 +54,8 @@ class OriginPolicy:
 
     def refusal(self, hosts: Sequence[bytes], origins: Sequence[bytes]) -> JarvisError | None:
         """Return why a request with these Host and Origin headers is turned away, or None."""
-        if len(hosts) != 1:
+        # granian makes a missing Host an empty one.
+        if len(hosts) != 1 or not hosts[0]:
             return Invalid("Host", "must be sent once")
         host = hosts[0]
         if host not in self._hosts and not self._any_host and host.lower() not in self._hosts:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, get, post
+from litestar.params import FromPath
 from litestar.types import ASGIApp
 
 from jarvis.core.errors import Invalid
@@ -18,14 +19,14 @@ _encoder = msgspec.json.Encoder()
 
 
 @get("/api/chat/turns/{turn_id:str}")
-async def turn(request: Request[Any, Any, Any], turn_id: str) -> ASGIApp:
+async def turn(request: Request[Any, Any, Any], turn_id: FromPath[str]) -> ASGIApp:
     """Return how a turn stands, with its text so far."""
     user, wanted = await _owned(request, turn_id)
     return Body(_encoder.encode(await services_of(request).turns.view(user, wanted)))
 
 
 @get("/api/chat/turns/{turn_id:str}/events")
-async def events(request: Request[Any, Any, Any], turn_id: str) -> ASGIApp:
+async def events(request: Request[Any, Any, Any], turn_id: FromPath[str]) -> ASGIApp:
     """Stream a turn's events after `Last-Event-ID` or `after`; 204 if that was the terminal one."""
     turns = services_of(request).turns
     user, wanted = await _owned(request, turn_id)
@@ -37,7 +38,7 @@ async def events(request: Request[Any, Any, Any], turn_id: str) -> ASGIApp:
 
 
 @post("/api/chat/turns/{turn_id:str}/cancel")
-async def cancel(request: Request[Any, Any, Any], turn_id: str) -> ASGIApp:
+async def cancel(request: Request[Any, Any, Any], turn_id: FromPath[str]) -> ASGIApp:
     """End a turn `cancelled`; one that has ended stays as it is."""
     user, wanted = await _owned(request, turn_id)
     return Body(_encoder.encode(await services_of(request).turns.cancel(user, wanted)))

@@ -20,7 +20,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from jarvis.web.server import serve
+from jarvis.web.server import bind, serve
 
 ROOT = str(Path(__file__).resolve().parents[2])
 PIECE = b"x" * 65_536
@@ -195,12 +195,12 @@ async def child(port: int) -> None:
     loop = asyncio.get_running_loop()
     drains: set[asyncio.Task[None]] = set()
     loop.add_signal_handler(signal.SIGTERM, lambda: drains.add(loop.create_task(app.drain(stop))))
+    listener = await bind("127.0.0.1", port)
+    report("listening", port=listener.getsockname()[1])
     await serve(
         app,
-        host="127.0.0.1",
-        port=port,
+        listener,
         stop=stop,
-        on_listening=lambda bound: report("listening", port=bound),
         header_timeout_s=HEADER_TIMEOUT_S,
         close_within_s=CLOSE_WITHIN_S,
     )
@@ -456,10 +456,8 @@ async def test_a_stream_that_fails_never_looks_complete(server: Child) -> None:
 
 
 async def test_a_taken_port_is_an_error(server: Child) -> None:
-    stop = asyncio.Event()
-    stop.set()
     with pytest.raises(OSError, match="in use"):
-        await serve(App(), host="127.0.0.1", port=server.port, stop=stop)
+        await bind("127.0.0.1", server.port)
 
 
 async def test_draining_accepts_answers_and_ends_in_order(server: Child) -> None:
