@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from jarvis import __version__
+from jarvis.adapters.late import LateLLM
 from jarvis.adapters.postgres.conversations import PostgresConversations
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.migrations import HEAD, current_revision, migrate
@@ -45,6 +46,7 @@ class Assembly(msgspec.Struct, frozen=True, kw_only=True):
     """A server's parts, open; `database_url` is the effective one."""
 
     services: Services
+    llm: LateLLM
     metrics: Metrics
     database: Database
     database_url: str
@@ -88,7 +90,13 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         await services.health.check()
         tasks.start_soon(services.health.run)
         tasks.start_soon(model.run)
-        yield Assembly(services=services, metrics=metrics, database=database, database_url=database_url)
+        yield Assembly(
+            services=services,
+            llm=model.llm,
+            metrics=metrics,
+            database=database,
+            database_url=database_url,
+        )
 
 
 def database_settings(settings: Settings, url: str) -> DatabaseSettings:
