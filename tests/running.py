@@ -25,6 +25,15 @@ from jarvis.web.server import bind, serve
 from tests.scripted_model import ScriptedModel
 
 START_WITHIN_S = 30.0
+REPOSITORY = Path(__file__).parents[1]
+UNHANDLED = (
+    "Traceback",
+    "never retrieved",
+    "never awaited",
+    "_defect",
+    "exception was ignored",
+    "Exception ignored",
+)
 
 T = TypeVar("T")
 
@@ -80,6 +89,11 @@ class JarvisProcess:
     def log(self) -> str:
         return self._log.read_text()
 
+    @property
+    def complaints(self) -> list[str]:
+        """What a log must never hold: defects that nobody handled."""
+        return [line for line in self.log.splitlines() if any(sign in line for sign in UNHANDLED)]
+
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
@@ -102,19 +116,28 @@ class JarvisProcess:
 
 @asynccontextmanager
 async def jarvis_process(
-    environment: Mapping[str, str], *, wait: bool = True
+    environment: Mapping[str, str], *, wait: bool = True, dotenv: str = ""
 ) -> AsyncGenerator[JarvisProcess]:
-    """Start `python -m jarvis serve` with exactly these settings on a free port; killed at the end."""
+    """Start `python -m jarvis serve` with exactly these settings on a free port; killed at the end.
+
+    It works in a folder of its own, which holds a `.env` with the text `dotenv`. A test that passed fails
+    when the log tells of a defect that nobody handled.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(environment.get("PORT") or probe.getsockname()[1])
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "jarvis.log"
+        (Path(folder) / ".env").write_text(dotenv)
         with log.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "jarvis", "serve"),
-                env=kept | {"PYTHONUNBUFFERED": "1"} | dict(environment) | {"PORT": str(port)},
+                env=kept
+                | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY)}
+                | dict(environment)
+                | {"PORT": str(port)},
+                cwd=folder,
                 stdout=file,
                 stderr=file,
             )
@@ -128,6 +151,7 @@ async def jarvis_process(
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+        assert not jarvis.complaints, jarvis.log
 
 
 @pytest_asyncio.fixture

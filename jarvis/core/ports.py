@@ -85,8 +85,9 @@ class LLM(Protocol):
         """Yield chunks until the model stops; the last one carries `finish`.
 
         Closing the generator (or cancelling its reader) closes the connection to the model within 1 s,
-        before the first chunk too. Raises Unavailable (refused, reset, 5xx, `{"error"}`, no proper end),
-        TimedOut (no chunk in time), Invalid("model", ...).
+        before the first chunk too. Raises Unavailable (refused, reset, 5xx, `{"error"}`, no proper end; also
+        a default model that is missing), TimedOut (no chunk in time), Invalid("model", ...) for a model
+        that the request named.
         A prompt that the server cut is not an error: compare `finish.prompt_tokens` with the estimate.
         """
         ...

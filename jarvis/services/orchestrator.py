@@ -4,6 +4,7 @@ It decides nothing about who may run, when, or for how long: that is turns.py.
 """
 
 import asyncio
+import contextlib
 import time
 from contextlib import aclosing
 from typing import Protocol
@@ -11,11 +12,12 @@ from typing import Protocol
 import msgspec
 
 from jarvis.core import prompt
-from jarvis.core.errors import JarvisError, Unavailable
+from jarvis.core.errors import JarvisError, TimedOut, Unavailable
 from jarvis.core.events import Ack, ChatResponse, Context, Delta, Notice, TurnError, TurnEvent
 from jarvis.core.ports import LLM, Ending, Options, StoredTurn, TurnLog, TurnOutcome, TurnStore
 from jarvis.core.types import (
     ChatAnswer,
+    ChatCommand,
     ContextReport,
     HistoryReport,
     Message,
@@ -60,6 +62,12 @@ class Orchestrator:
         self._llm = llm
         self._policy = policy
         self._metrics = metrics
+
+    async def check(self, command: ChatCommand) -> None:
+        """Raises Invalid("model", ...) for a model that there is not; one that is away is found out later."""
+        if command.model is not None:
+            with contextlib.suppress(Unavailable, TimedOut):
+                await self._llm.window_tokens(command.model)
 
     def acknowledge(self, live: LiveTurn) -> None:
         """Say that the user's message is committed: the turn's first event."""

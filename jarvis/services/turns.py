@@ -97,11 +97,13 @@ class Turns:
     async def begin(self, user: User, command: ChatCommand) -> Turn:
         """Commit the user's message and let the turn run by itself; its `ack` is in the log.
 
-        Refuses at once, with nothing stored: Draining, Overloaded, Busy, NotFound, Unavailable("database").
+        Refuses at once, with nothing stored: Draining, Invalid("model"), Overloaded, Busy, NotFound,
+        Unavailable("database").
         Cancelled before the commit, nothing is stored; after it, the turn runs on.
         """
         if self._draining or self._tasks is None:
             raise Draining
+        await self._orchestrator.check(command)
         conversation_id = command.conversation_id
         if command.if_busy == "interrupt" and conversation_id is not None:
             self._end_conversation(user, conversation_id)

@@ -136,7 +136,7 @@ class Edge:
         if refusal := self._refusal(scope, head):
             await exchange.refuse(refusal)
             return
-        if head.asks_method and head.origins and scope.get("method") == "OPTIONS" and not _is_open(scope):
+        if head.asks_method and head.origins and scope.get("method") == "OPTIONS":
             await exchange.answer(204, PREFLIGHT, b"")
             return
         try:
