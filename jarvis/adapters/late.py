@@ -14,7 +14,8 @@ PATIENCE_S = 1.0
 class LateLLM:
     """Forwards to the model that arrived; before, everything raises Unavailable that says `progress`.
 
-    `window_tokens`, which every turn asks first, waits PATIENCE_S before that. Closing what arrived is for whoever opened it.
+    `window_tokens`, which every turn asks first, waits PATIENCE_S before that. Closing what arrived is for
+    whoever opened it.
     """
 
     def __init__(self, model: str, *, progress: str = "The model is being started.") -> None:
