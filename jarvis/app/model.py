@@ -29,6 +29,7 @@ Backend = Literal["ollama", "openai", "embedded"]
 
 KNOCK_TIMEOUT_S = 1.0
 RETRY_S = 2.0
+NOT_STARTED = "The embedded language model could not be started; the server's log says why."
 
 log = structlog.stdlib.get_logger("jarvis.model")
 
@@ -85,7 +86,7 @@ class ModelStart:
                 try:
                     await self._bring_embedded(stack)
                 except EmbeddedError as exc:
-                    self._fail(str(exc))
+                    self._fail(NOT_STARTED, str(exc))
                     if self._settings.llm_backend == "auto":
                         await self._bring_ollama(stack)
 
@@ -124,7 +125,7 @@ class ModelStart:
                         await ollama.pull(settings.ollama_model, self._telling(draw))
                 break
             except JarvisError as exc:
-                self._fail(exc.detail)
+                self._fail(exc.detail, exc.detail)
                 await asyncio.sleep(RETRY_S)
         self.llm.arrive(ollama)
         log.info("model.ready", backend="ollama", model=settings.ollama_model)
@@ -176,10 +177,11 @@ class ModelStart:
 
         return told
 
-    def _fail(self, reason: str) -> None:
-        if self.llm.progress != reason:
+    def _fail(self, sentence: str, reason: str) -> None:
+        """Tell clients a `sentence` without paths, and the log the whole `reason`, once."""
+        if self.llm.progress != sentence:
             log.warning("model.away", reason=reason)
-        self.llm.fail(reason)
+        self.llm.fail(sentence)
 
 
 def _model_name(settings: Settings, backend: Backend) -> str:
