@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("serve", help="start the server")
     commands.add_parser("migrate", help="bring the database to this version's schema")
     commands.add_parser("check", help="check the settings, the database's schema and its row security")
-    doctor = commands.add_parser("doctor", help="show what is configured and what answers")
-    doctor.add_argument("--json", action="store_true", help="for programs")
+    examining = commands.add_parser("doctor", help="show what is configured and what answers")
+    examining.add_argument("--json", action="store_true", help="for programs")
     chosen = parser.parse_args(arguments)
     try:
         environment = read_environment(Path.cwd())
@@ -47,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(lambda: checking.migrate_database(settings))
         case "check":
             return _run(lambda: checking.check(settings))
+        case "doctor":
+            from jarvis.app.doctor import doctor  # noqa: PLC0415 the clients it imports would slow every start
+
+            return _run(lambda: doctor(settings, Path.cwd(), as_json=chosen.json))
         case _:
             raise AssertionError
 
@@ -56,7 +60,7 @@ def _run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     told: list[str] = []
     try:
         return uvloop.run(command())
-    except* (EmbeddedError, MigrationRefused, JarvisError) as group:
+    except* (EmbeddedError, MigrationRefused, JarvisError, serving.AddressUnusable) as group:
         told += [str(exc) for exc in leaves(group)]
     except* OSError as group:
         told += [exc.strerror or str(exc) for exc in leaves(group) if isinstance(exc, OSError)]

@@ -12,6 +12,7 @@ from jarvis.adapters.postgres.row_security import verify_row_security
 from jarvis.app.assembly import database_settings
 from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.postgres import start_postgres
+from jarvis.embedded.running import running_postgres
 from jarvis.embedded.supervisor import Supervisor
 from jarvis.settings import Settings
 
@@ -41,14 +42,20 @@ async def check(settings: Settings) -> int:
 
 @asynccontextmanager
 async def effective_database(settings: Settings) -> AsyncGenerator[str]:
-    """Yield the address of the database that is set, or of the embedded one, started for the while.
+    """Yield the address of the database that is set, or of the embedded one.
 
-    Raises EmbeddedError; DataDirInUse when a server runs on the data folder.
+    That of a running server is used as it is; else it is started for the while. Raises EmbeddedError;
+    DataDirInUse when a server has the data folder and its Postgres is not up.
     """
-    if settings.database_url:
-        yield settings.database_url
+    if url := reachable_database(settings):
+        yield url
         return
     with DataDir(settings.data_dir) as data_dir:
         async with Supervisor(log_dir=data_dir.logs_dir, run_dir=data_dir.run_dir) as supervisor:
             bin_dir = Path(settings.postgres_bin) if settings.postgres_bin else None
             yield await start_postgres(supervisor, data_dir, bin_dir=bin_dir)
+
+
+def reachable_database(settings: Settings) -> str | None:
+    """Return the address of the database that is set, or of the embedded one of a running server."""
+    return database_settings(settings, settings.database_url).url or running_postgres(settings.data_dir)

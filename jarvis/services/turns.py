@@ -30,6 +30,9 @@ LEASE_S = 15.0
 SWEEP_LIMIT = 100
 STORE_SECS_AT_EXIT = 5.0
 CANCEL_PATIENCE_S = 2.0
+FIRST_TURN_GUESS_S = 5.0
+TYPICAL_WEIGHT = 0.2
+"""Of the newest turn in the running mean of how long turns take, by which waiting ones are told `wait_s`."""
 SEQ_GAP = 1_000_000
 """Added to the checkpointed seq of a turn whose process died. An attempt cannot have used so many:
 an answer has at most 2**18 bytes, and an event at least one of them."""
@@ -66,6 +69,7 @@ class Turns:
         self._turn_s = turn_s
         self._detached_turn_s = detached_turn_s
         self._live: dict[UUID, LiveTurn] = {}
+        self._typical_turn_s = FIRST_TURN_GUESS_S
         self._tasks: TaskGroup | None = None
         self._draining = False
         self._all_ended = asyncio.Event()
@@ -125,6 +129,8 @@ class Turns:
         live = self._live[turn.id] = LiveTurn(turn)
         self._all_ended.clear()
         self._orchestrator.acknowledge(live)
+        if self._draining:  # since it began to begin
+            live.end("interrupted")
         self._tasks.start_soon(self._run, live, ticket)
         return turn
 
@@ -140,7 +146,7 @@ class Turns:
                 raise NotFound("turn")
             live.listeners += 1
             try:
-                async with aclosing(self._log.read(turn_id, after=after)) as entries:
+                async with aclosing(self._log.read(turn_id, after=min(after, live.seq))) as entries:
                     async for entry in entries:
                         yield entry
             finally:
@@ -227,6 +233,9 @@ class Turns:
         except Exception:  # noqa: BLE001 likewise
             self._reporter.exception("turn_not_stored")
         finally:
+            if live.running_since is not None:
+                took_s = time.perf_counter() - live.running_since
+                self._typical_turn_s += TYPICAL_WEIGHT * (took_s - self._typical_turn_s)
             del self._live[live.turn.id]
             live.ended.set()
             self._admission.leave(ticket)
@@ -236,10 +245,13 @@ class Turns:
     async def _wait_for_place(self, live: LiveTurn, ticket: Ticket) -> None:
         if not ticket.granted.is_set():
             position = self._admission.position(ticket)
-            self._orchestrator.notice(live, "queued", "Other turns run before this one.", position=position)
+            wait_s = round(self._admission.rounds(ticket) * self._typical_turn_s, 1)
+            self._orchestrator.notice(
+                live, "queued", "Other turns run before this one.", position=position, wait_s=wait_s
+            )
             await ticket.granted.wait()
             await self._store.start(live.turn.user, live.turn.id)
-        live.running = True
+        live.running_since = time.perf_counter()
 
     def _end_conversation(self, user: User, conversation_id: UUID) -> None:
         for live in list(self._live.values()):

@@ -15,6 +15,7 @@ import msgspec
 from jarvis.core.errors import JarvisError, Overloaded
 from jarvis.core.events import ChatResponse, TurnError
 from jarvis.core.types import Message, utc_now
+from jarvis.services.identity import DEFAULT_PROFILE
 from jarvis.web.asgi import ASGIApp, Receive, Scope, Send
 from jarvis.web.context import Bounds, Services, user_of
 from jarvis.web.requests import OldFrame
@@ -63,7 +64,7 @@ class OldDialect:
         self._put = put
         self._waiting: deque[OldFrame] = deque()
         self._arrived = asyncio.Event()
-        self._conversations: dict[str | None, UUID] = {}
+        self._conversations: dict[str, UUID] = {}
 
     def take(self, frame: OldFrame) -> None:
         """Queue a frame. Raises Overloaded."""
@@ -85,16 +86,18 @@ class OldDialect:
             self._arrived.clear()
 
     async def _answer(self, frame: OldFrame) -> bytes:
-        if frame.conversation_id is None:
-            known = self._conversations.get(frame.user_id)
-            frame = msgspec.structs.replace(frame, conversation_id=known)
+        name = frame.user_id or DEFAULT_PROFILE
+        is_own = frame.conversation_id is None
+        if is_own:
+            frame = msgspec.structs.replace(frame, conversation_id=self._conversations.get(name))
         command = frame.command(
             field="message", text=frame.message, max_chars=self._bounds.max_message_chars, source="websocket"
         )
         user = await user_of(self._services, frame.user_id, frame.conversation_id)
         turn = await self._services.turns.begin(user, command)
         self._services.identity.remember(turn.conversation_id, user)
-        self._conversations.setdefault(frame.user_id, turn.conversation_id)
+        if is_own:
+            self._conversations[name] = turn.conversation_id
         async with aclosing(self._services.turns.follow(user, turn.id)) as entries:
             terminal = [entry async for entry in entries if entry.terminal][-1]
         event = _event_decoder.decode(terminal.data)

@@ -1,7 +1,7 @@
 """The shapes of what clients send, and how each becomes a command. Names are the contract's."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ ProfileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
 Limit = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Offset = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 MAX_LIMIT = 200
+MAX_REQUEST_ID_CHARS = 255
 
 
 class ChatFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,12 +115,19 @@ class FrameHead(msgspec.Struct, frozen=True, kw_only=True):
 
     type: str | UnsetType = UNSET
     message: msgspec.Raw | UnsetType = UNSET
+    request_id: Any = UNSET
+
+    @property
+    def echoed_id(self) -> str | UnsetType:
+        """The client's mark where it is a valid one, for the answer to a frame that is not."""
+        given: object = self.request_id
+        return given if isinstance(given, str) and len(given) <= MAX_REQUEST_ID_CHARS else UNSET
 
 
 class ChatMessageFrame(ChatFields, frozen=True, kw_only=True):
     type: Literal["chat_message"]
     content: str
-    request_id: Annotated[str, Meta(max_length=255)] | None = None
+    request_id: Annotated[str, Meta(max_length=MAX_REQUEST_ID_CHARS)] | None = None
 
 
 class CancelFrame(msgspec.Struct, frozen=True, kw_only=True):

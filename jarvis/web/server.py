@@ -82,6 +82,9 @@ async def serve(
         running.add(task)
         try:
             await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not stop.is_set():  # granian would log a traceback for each that was cut off at the end
+                raise
         finally:
             running.discard(task)
 

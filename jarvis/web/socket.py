@@ -135,10 +135,21 @@ class Connection:
             raise Invalid("", "send text frames")
         head = decode_json(data, FrameHead)
         if head.type is UNSET and head.message is not UNSET:
-            self._speaks_old = True
-            self._old.take(decode_json(data, OldFrame))
+            try:
+                self._old.take(decode_json(data, OldFrame))
+            except JarvisError as exc:
+                self._put(encode_old_error(exc))
+            else:
+                self._speaks_old = True
             return
-        self._speaks_old = False
+        try:
+            await self._obey(data, head, tasks)
+        except JarvisError as exc:
+            self._put(encode_error(exc, head.echoed_id))
+        else:
+            self._speaks_old = False
+
+    async def _obey(self, data: bytes, head: FrameHead, tasks: TaskGroup) -> None:
         match head.type:
             case "chat_message":
                 await self._chat(decode_json(data, ChatMessageFrame), tasks)
@@ -154,21 +165,16 @@ class Connection:
                 raise Invalid("type", "is not one of chat_message, cancel, resume, ping")
 
     async def _chat(self, frame: ChatMessageFrame, tasks: TaskGroup) -> None:
-        request_id = frame.request_id if frame.request_id is not None else UNSET
-        try:
-            self._check_followed()
-            command = frame.command(
-                field="content",
-                text=frame.content,
-                max_chars=self._bounds.max_message_chars,
-                source="websocket",
-                request_id=request_id,
-            )
-            user = await user_of(self._services, frame.user_id, frame.conversation_id)
-            turn = await self._services.turns.begin(user, command)
-        except JarvisError as exc:
-            self._put(encode_error(exc, request_id))
-            return
+        self._check_followed()
+        command = frame.command(
+            field="content",
+            text=frame.content,
+            max_chars=self._bounds.max_message_chars,
+            source="websocket",
+            request_id=UNSET if frame.request_id is None else frame.request_id,
+        )
+        user = await user_of(self._services, frame.user_id, frame.conversation_id)
+        turn = await self._services.turns.begin(user, command)
         self._services.identity.remember(turn.id, user)
         self._services.identity.remember(turn.conversation_id, user)
         self._follow(tasks, user, turn.id)
@@ -187,10 +193,10 @@ class Connection:
 
     def _follow(self, tasks: TaskGroup, user: User, turn_id: UUID, *, after: int = -1) -> None:
         self._check_followed()
+        self._followed[turn_id] += 1
         tasks.start_soon(self._relay, user, turn_id, after)
 
     async def _relay(self, user: User, turn_id: UUID, after: int) -> None:
-        self._followed[turn_id] += 1
         try:
             async with aclosing(self._services.turns.follow(user, turn_id, after=after)) as entries:
                 async for entry in entries:

@@ -4,6 +4,9 @@ from typing import Protocol
 
 import anyio
 
+CLOSE_WITHIN_S = 4.0
+"""The time a socket takes at most to send what waits, and then its close frame."""
+
 
 class Closable(Protocol):
     async def close(self, code: int) -> None:
@@ -16,6 +19,7 @@ class Sockets:
 
     def __init__(self) -> None:
         self._open: set[Closable] = set()
+        self._emptied = anyio.Event()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -25,9 +29,16 @@ class Sockets:
 
     def discard(self, socket: Closable) -> None:
         self._open.discard(socket)
+        if not self._open:
+            self._emptied.set()
 
     async def close_all(self, code: int) -> None:
-        """Close every socket; returns when all have begun to close."""
-        async with anyio.create_task_group() as tasks:
-            for socket in list(self._open):
-                tasks.start_soon(socket.close, code)
+        """Close every socket; returns when all have closed, or when CLOSE_WITHIN_S have passed."""
+        if not self._open:
+            return
+        self._emptied = anyio.Event()
+        with anyio.move_on_after(CLOSE_WITHIN_S):
+            async with anyio.create_task_group() as tasks:
+                for socket in list(self._open):
+                    tasks.start_soon(socket.close, code)
+            await self._emptied.wait()
