@@ -1,0 +1,52 @@
+"""Places in a list, as the opaque text clients carry from page to page."""
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from jarvis.core.errors import Invalid
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_US = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
+    def encoded(self) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+    @classmethod
+    def decoded(cls, cursor: str) -> Self:
+        """Raises Invalid("cursor", ...)."""
+        try:
+            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+            return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=cls)
+        except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError) as exc:
+            raise Invalid("cursor", "is not one that this server gave") from exc
+
+
+class MessagePlace(_Place, frozen=True, kw_only=True):
+    position: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    alternative: Annotated[int, Meta(ge=0, le=2**15 - 1)]
+
+
+class ConversationPlace(_Place, frozen=True, kw_only=True):
+    activity_us: Annotated[int, Meta(ge=0, le=_LAST_US)]
+    id: UUID
+
+    @classmethod
+    def at(cls, activity: datetime, id_: UUID) -> Self:
+        return cls(activity_us=(activity - _EPOCH) // timedelta(microseconds=1), id=id_)
+
+    @property
+    def activity(self) -> datetime:
+        return _EPOCH + timedelta(microseconds=self.activity_us)
+
+
+# Lists go back in time: they start after everything there can be.
+AFTER_ALL_MESSAGES = MessagePlace(position=2**31 - 1, alternative=2**15 - 1)
+AFTER_ALL_CONVERSATIONS = ConversationPlace(activity_us=_LAST_US, id=UUID(int=2**128 - 1))

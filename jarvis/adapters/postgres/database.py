@@ -1,0 +1,213 @@
+"""The pool, and the one way to use it: a transaction as somebody.
+
+Owns deadlines and what becomes of a connection; no connection goes back to the pool with a transaction open.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from jarvis.adapters.postgres.driver import connect, create_pool
+from jarvis.adapters.postgres.failures import DRIVER_ERRORS, translated
+from jarvis.adapters.postgres.statement import ArgumentsT, RowT, Statement
+from jarvis.core.errors import Unavailable
+from jarvis.core.types import User
+
+PING_TIMEOUT_S = 0.9  # less than the second that the background check gives it
+ROLLBACK_TIMEOUT_S = 1.0
+CLOSE_TIMEOUT_S = 1.0
+# A transaction of ours is over within the statement timeout; this is for a process stopped inside one.
+IDLE_IN_TRANSACTION_S = 10.0
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`statement_cache` has to be off behind PgBouncer."""
+
+    url: str
+    max_connections: int = 20
+    acquire_timeout_s: float = 3.0
+    connect_timeout_s: float = 2.0
+    statement_timeout_s: float = 5.0
+    statement_cache: bool = True
+
+
+class Transaction:
+    """Runs statements inside the transaction that made it."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def all(self, statement: Statement[ArgumentsT, RowT], arguments: ArgumentsT) -> list[RowT]:
+        records: list[Any] = await self._connection.fetch(statement.sql, *statement.values(arguments))
+        return [statement.row(record) for record in records]
+
+    async def first(self, statement: Statement[ArgumentsT, RowT], arguments: ArgumentsT) -> RowT | None:
+        records: list[Any] = await self._connection.fetch(statement.sql, *statement.values(arguments))
+        return statement.row(records[0]) if records else None
+
+    async def raw(self, sql: str, *arguments: object) -> list[Any]:
+        """Run a statement that is not described: for checks of the database itself, and for tests."""
+        return await self._connection.fetch(sql, *arguments)
+
+
+class Database:
+    """A pool of connections that are made when first needed, so that Postgres may be away at the start.
+
+    Use as an async context manager.
+    """
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+        self._pool: Any = None
+        self._probe: Any = None
+        self._probing = asyncio.Lock()
+        self._is_away = False
+        self._in_use = 0
+        self._cleaning: set[asyncio.Task[None]] = set()
+        limits = _limits(settings)
+        # PgBouncer may refuse start-up parameters, and shares sessions: there each opening carries them.
+        self._session_settings = limits if settings.statement_cache else {}
+        local = {} if settings.statement_cache else limits
+        self._opening = "BEGIN; SET LOCAL ROLE jarvis_app; " + "".join(
+            f"SET LOCAL {name} = {value}; " for name, value in local.items()
+        )
+
+    async def __aenter__(self) -> Self:
+        self._pool = await create_pool(
+            self._settings.url,
+            min_size=0,
+            max_size=self._settings.max_connections,
+            reset=_nothing_to_reset,
+            **self._connect_options(),
+        )
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Wait a little for connections in use, then end them."""
+        if self._probe is not None:
+            self._probe.terminate()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._pool.close()
+        except DRIVER_ERRORS:
+            self._pool.terminate()
+        if self._cleaning:
+            await asyncio.wait(self._cleaning, timeout=CLOSE_TIMEOUT_S)
+
+    @property
+    def in_use(self) -> int:
+        """How many connections of the pool somebody holds right now."""
+        return self._in_use
+
+    @asynccontextmanager
+    async def transaction(self, user: User | None) -> AsyncGenerator[Transaction]:
+        """Open a transaction as `user`, or as nobody: no row, but the functions that span users.
+
+        Commits at the end; rolls back when the body raises or is cancelled. Ends within the acquire and the
+        statement timeout and 1 s more, whatever the server does; at once while the last `ping` failed.
+        Raises Unavailable.
+        """
+        if self._is_away:
+            raise Unavailable("database", "The database cannot be reached.")
+        # `hex` is digits only, whatever the id was made of.
+        opening = f"{self._opening}SET LOCAL jarvis.user_id = '{user.id.hex if user else ''}'"
+        try:
+            async with asyncio.timeout(self._settings.acquire_timeout_s) as deadline:
+                connection = await self._pool.acquire()
+                self._in_use += 1
+                try:
+                    deadline.reschedule(
+                        asyncio.get_running_loop().time() + self._settings.statement_timeout_s
+                    )
+                    await connection.execute(opening)
+                    yield Transaction(connection)
+                    await connection.execute("COMMIT")
+                except BaseException as exc:
+                    is_silent = deadline.expired() or isinstance(exc, TimeoutError)
+                    if not is_silent:
+                        deadline.reschedule(None)  # cleaning has a deadline of its own
+                    await self._clean(connection, is_silent=is_silent)
+                    raise
+                await self._give_back(connection)
+        except DRIVER_ERRORS as exc:
+            raise translated(exc) from exc
+
+    async def ping(self) -> None:
+        """Return when Postgres answers, on a connection of its own: a busy pool is no outage.
+
+        Raises Unavailable within 1 s.
+        """
+        try:
+            async with asyncio.timeout(PING_TIMEOUT_S), self._probing:
+                if self._probe is None or self._probe.is_closed():
+                    self._probe = await connect(self._settings.url, **self._connect_options())
+                await self._probe.execute("SELECT 1")
+            self._is_away = False
+        except BaseException as exc:
+            if self._probe is not None:
+                self._probe.terminate()
+                self._probe = None
+            if isinstance(exc, DRIVER_ERRORS):
+                self._is_away = True
+                raise translated(exc) from exc
+            raise
+
+    def _connect_options(self) -> dict[str, Any]:
+        return {
+            "timeout": self._settings.connect_timeout_s,
+            "command_timeout": self._settings.statement_timeout_s,
+            "statement_cache_size": 100 if self._settings.statement_cache else 0,
+            "max_cached_statement_lifetime": 0,
+            "server_settings": {"application_name": "jarvis", **self._session_settings},
+        }
+
+    async def _give_back(self, connection: Any) -> None:
+        self._in_use -= 1
+        # What was committed is committed, and what failed has failed already: a connection that breaks now is
+        # only replaced by the pool.
+        with suppress(*DRIVER_ERRORS):
+            await self._pool.release(connection, timeout=ROLLBACK_TIMEOUT_S)
+
+    async def _clean(self, connection: Any, *, is_silent: bool) -> None:
+        """Give back a connection whose transaction did not commit, also when the caller is cancelled."""
+        if is_silent:
+            _terminate(connection)
+        cleaning = asyncio.create_task(self._roll_back(connection))
+        self._cleaning.add(cleaning)
+        cleaning.add_done_callback(self._cleaning.discard)
+        await asyncio.shield(cleaning)
+
+    async def _roll_back(self, connection: Any) -> None:
+        try:
+            if not connection.is_closed():
+                async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
+                    await connection.execute("ROLLBACK")
+        except DRIVER_ERRORS:
+            _terminate(connection)
+        finally:
+            await self._give_back(connection)
+
+
+def _limits(settings: DatabaseSettings) -> dict[str, str]:
+    return {
+        "statement_timeout": str(round(settings.statement_timeout_s * 1000)),
+        "idle_in_transaction_session_timeout": str(round(IDLE_IN_TRANSACTION_S * 1000)),
+    }
+
+
+def _terminate(connection: Any) -> None:
+    # asyncpg takes a connection back by itself when it could not cancel the query on it.
+    with suppress(*DRIVER_ERRORS):
+        connection.terminate()
+
+
+async def _nothing_to_reset(connection: object) -> None:
+    """Spare asyncpg's own reset, a round trip: all we set is LOCAL to a transaction that has ended."""

@@ -1,0 +1,40 @@
+"""A statement: described in SQLAlchemy Core, compiled once to what asyncpg takes."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+ArgumentsT = TypeVar("ArgumentsT", bound=msgspec.Struct)
+RowT = TypeVar("RowT", bound=tuple[Any, ...])
+
+_DIALECT = PGDialect_asyncpg()
+
+
+class Statement(Generic[ArgumentsT, RowT]):
+    """Its bind parameters are the fields of `arguments`, its columns those of the NamedTuple `row`.
+
+    Both are checked here, so a typo is found when the module is imported, not when the statement first runs.
+    """
+
+    def __init__(self, described: sa.SelectBase, *, arguments: type[ArgumentsT], row: type[RowT]) -> None:
+        compiled: Any = described.compile(dialect=_DIALECT)
+        order: list[str] = compiled.positiontup
+        columns = tuple(described.exported_columns.keys())
+        expected: tuple[str, ...] = getattr(row, "_fields")  # noqa: B009  NamedTuple has no type of its own
+        if set(order) != set(arguments.__struct_fields__) or columns != expected:
+            raise TypeError(
+                f"{row.__name__}: {order} are not {arguments.__struct_fields__}, or {columns} not {expected}"
+            )
+        self.sql: str = compiled.string
+        self.row: Callable[[Any], RowT] = getattr(row, "_make")  # noqa: B009  likewise
+        self._in_order = attrgetter(*order)
+        self._is_single = len(order) == 1
+
+    def values(self, arguments: ArgumentsT) -> tuple[object, ...]:
+        """Return the arguments in the order of their `$n`."""
+        found = self._in_order(arguments)
+        return (found,) if self._is_single else found

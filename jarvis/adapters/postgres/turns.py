@@ -1,0 +1,184 @@
+"""Turns and the two messages of each, in Postgres.
+
+`begin` and `finish` are one transaction of three round trips each; all a turn needs comes back.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+from jarvis.adapters.postgres import turn_statements as statements
+from jarvis.adapters.postgres.database import Database, Transaction
+from jarvis.adapters.postgres.list_statements import HISTORY, HISTORY_COUNT, Before, BeforeCount
+from jarvis.adapters.postgres.message_rows import message_of
+from jarvis.core.errors import NotFound
+from jarvis.core.ports import Ending, History, StoredTurn, TurnOutcome, TurnRef
+from jarvis.core.titles import title_of
+from jarvis.core.types import ChatCommand, Message, Turn, User, new_id
+
+TAKEOVER_LEASE_S = 30.0
+"""How long a sweeper has for what it took; then the next one may take it."""
+
+_encode = msgspec.json.Encoder().encode
+_error_of = msgspec.json.Decoder(dict[str, str]).decode
+_ending_of = msgspec.json.Decoder(Ending).decode
+
+
+class PostgresTurns:
+    """Fills the TurnStore port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(
+        self, user: User, command: ChatCommand, *, turn_id: UUID, owner: str, lease_s: float, waiting: bool
+    ) -> Turn:
+        message_id = new_id()
+        conversation_id = command.conversation_id or new_id()
+        begin = statements.Begin(
+            user_id=user.id,
+            conversation_id=conversation_id,
+            turn_id=turn_id,
+            message_id=message_id,
+            text=command.text,
+            request=_encode(command).decode(),
+            status="queued" if waiting else "running",
+            owner=owner,
+            lease=timedelta(seconds=lease_s),
+        )
+        async with self._database.transaction(user) as transaction:
+            if command.conversation_id is None:
+                titled = statements.BeginNew(**msgspec.structs.asdict(begin), title=title_of(command.text))
+                begun = await transaction.first(statements.BEGIN_IN_NEW_CONVERSATION, titled)
+            else:
+                begun = await transaction.first(statements.BEGIN, begin)
+            if begun is None:
+                raise NotFound("conversation")
+        return Turn(
+            id=turn_id,
+            user=user,
+            conversation_id=conversation_id,
+            user_message_id=message_id,
+            user_position=begun.position,
+            command=command,
+            conversation_model=begun.model,
+            conversation_system_prompt=begun.system_prompt,
+            created_at=begun.created_at,
+        )
+
+    async def start(self, user: User, turn_id: UUID) -> None:
+        async with self._database.transaction(user) as transaction:
+            await transaction.first(statements.START, statements.OfTurn(user_id=user.id, turn_id=turn_id))
+
+    async def history(self, turn: Turn, *, limit: int) -> History:
+        where = BeforeCount(
+            user_id=turn.user.id, conversation_id=turn.conversation_id, position=turn.user_position
+        )
+        page = Before(**msgspec.structs.asdict(where), limit=limit)
+        async with self._database.transaction(turn.user) as transaction:
+            rows = await transaction.all(HISTORY, page)
+            counted = await transaction.first(HISTORY_COUNT, where) if len(rows) == limit else None
+        messages = [message_of(row) for row in reversed(rows)]
+        return History(messages=messages, total=counted.total if counted else len(messages))
+
+    async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int) -> None:
+        checkpoint = statements.Checkpoint(user_id=user.id, turn_id=turn_id, text=text, seq=seq)
+        async with self._database.transaction(user) as transaction:
+            await transaction.first(statements.CHECKPOINT, checkpoint)
+
+    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome) -> StoredTurn:
+        finished = statements.Finished(
+            user_id=user.id,
+            turn_id=turn_id,
+            message_id=new_id(),
+            status=outcome.status,
+            text=outcome.text,
+            metadata=None if outcome.metadata is None else _encode(outcome.metadata).decode(),
+            error=None if outcome.error is None else _encode(outcome.error).decode(),
+            ending=None if outcome.ending is None else _encode(outcome.ending).decode(),
+            last_seq=outcome.last_seq,
+        )
+        async with self._database.transaction(user) as transaction:
+            ended = await transaction.first(statements.FINISH, finished)
+            if ended is None:
+                return await _stored(transaction, user, turn_id)
+        return _just_stored(user, finished, ended, outcome)
+
+    async def get(self, user: User, turn_id: UUID) -> StoredTurn:
+        async with self._database.transaction(user) as transaction:
+            return await _stored(transaction, user, turn_id)
+
+    async def request_cancel(self, user: User, turn_id: UUID) -> None:
+        wanted = statements.OfTurn(user_id=user.id, turn_id=turn_id)
+        async with self._database.transaction(user) as transaction:
+            if await transaction.first(statements.REQUEST_CANCEL, wanted) is None:
+                raise NotFound("turn")
+
+    async def renew(self, owner: str, lease_s: float) -> list[UUID]:
+        renew = statements.Renew(owner=owner, lease=timedelta(seconds=lease_s))
+        async with self._database.transaction(None) as transaction:
+            return [row.turn_id for row in await transaction.all(statements.RENEW, renew)]
+
+    async def abandoned(self, owner: str, *, predecessors: str, limit: int) -> list[TurnRef]:
+        take = statements.TakeAbandoned(
+            owner=owner,
+            # Not `owner` itself, whose renewals would keep for ever what a failing sweep did not end.
+            taker=f"{owner}#sweep",
+            predecessors=predecessors,
+            lease=timedelta(seconds=TAKEOVER_LEASE_S),
+            limit=limit,
+        )
+        async with self._database.transaction(None) as transaction:
+            rows = await transaction.all(statements.TAKE_ABANDONED, take)
+        return [TurnRef(turn_id=row.turn_id, user=User(id=row.user_id, name=row.username)) for row in rows]
+
+
+async def _stored(transaction: Transaction, user: User, turn_id: UUID) -> StoredTurn:
+    wanted = statements.OfTurn(user_id=user.id, turn_id=turn_id)
+    row = await transaction.first(statements.GET, wanted)
+    if row is None:
+        raise NotFound("turn")
+    answer = await transaction.first(statements.ANSWER, wanted)
+    return StoredTurn(
+        id=turn_id,
+        user=user,
+        conversation_id=row.conversation_id,
+        user_message_id=row.user_message_id,
+        status=row.status,
+        partial_text=row.partial_text,
+        checkpoint_seq=row.checkpoint_seq,
+        message=None if answer is None else message_of(answer),
+        error=None if row.error is None else _error_of(row.error),
+        ending=None if row.ending is None else _ending_of(row.ending),
+    )
+
+
+def _just_stored(
+    user: User, finished: statements.Finished, ended: statements.Ended, outcome: TurnOutcome
+) -> StoredTurn:
+    message = Message(
+        id=finished.message_id,
+        conversation_id=ended.conversation_id,
+        turn_id=finished.turn_id,
+        role="assistant",
+        content=outcome.text,
+        status=outcome.status,
+        alternative_of=None,
+        created_at=ended.finished_at,
+        updated_at=ended.finished_at,
+        timestamp=ended.finished_at,
+        metadata=outcome.metadata,
+    )
+    return StoredTurn(
+        id=finished.turn_id,
+        user=user,
+        conversation_id=ended.conversation_id,
+        user_message_id=ended.user_message_id,
+        status=outcome.status,
+        partial_text="",
+        checkpoint_seq=outcome.last_seq,
+        message=message,
+        error=outcome.error,
+        ending=outcome.ending,
+    )
