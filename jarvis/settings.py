@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import dotenv_values
 from msgspec import Meta
-from msgspec.inspect import BoolType, VarTupleType, LiteralType, Metadata, Type, type_info
+from msgspec.inspect import BoolType, LiteralType, Metadata, Type, VarTupleType, type_info
 from msgspec.structs import FieldInfo
 
 from jarvis.core.prompt import PERSONA
@@ -119,9 +120,13 @@ class WrongSettings(Exception):
 
 
 def read_environment(directory: Path) -> dict[str, str]:
-    """Return the environment over what `.env` in `directory` says."""
-    dotenv = {name: value for name, value in dotenv_values(directory / ".env").items() if value is not None}
-    return dotenv | dict(os.environ)
+    """Return the environment over what `.env` in `directory` says. Raises WrongSettings."""
+    try:
+        dotenv = dotenv_values(directory / ".env")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise WrongSettings([f"{directory / '.env'} cannot be read: {reason}."]) from exc
+    return {name: value for name, value in dotenv.items() if value is not None} | dict(os.environ)
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -137,10 +142,10 @@ def load(environment: Mapping[str, str]) -> Settings:
             values[field.name] = _convert(held, field)
         except (msgspec.ValidationError, msgspec.DecodeError):
             problems.append(f"{name} holds {_shown(name, held)}; allowed: {_allowed(field)}.")
-    if problems:
-        raise WrongSettings(problems)
+    if url := values.get("database_url"):
+        values["database_url"] = url.replace("+asyncpg://", "://")  # SQLAlchemy's spelling; asyncpg has none
     settings = Settings(**values)
-    problems = list(_contradictions(settings))
+    problems += _contradictions(settings)
     if problems:
         raise WrongSettings(problems)
     return settings
@@ -152,6 +157,10 @@ def ignored_names(environment: Mapping[str, str]) -> list[str]:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
+    for name in ("DATABASE_URL", "OLLAMA_URL", "OPENAI_BASE_URL"):
+        url: str = getattr(settings, name.lower())
+        if not _names_hosts(url):
+            yield f"{name} holds {_shown(name, url)}; allowed: an address with a host and a port number."
     if settings.ollama_num_ctx is not None and settings.ollama_num_ctx < MIN_NUM_CTX:
         yield f"OLLAMA_NUM_CTX holds {settings.ollama_num_ctx}; allowed: {MIN_NUM_CTX} or more."
     if settings.llm_backend == "openai" and not settings.openai_base_url:
@@ -167,6 +176,15 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for origin in settings.allowed_origins:
         if origin != "*" and not ORIGIN.fullmatch(origin):
             yield f"ALLOWED_ORIGINS holds '{origin}'; allowed: origins such as http://localhost:3000."
+
+
+def _names_hosts(url: str) -> bool:
+    """Tell whether its hosts and ports can be read; Postgres may be given several, by commas."""
+    try:
+        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+        return all(urlsplit(f"//{host}").port != 0 for host in hosts)
+    except ValueError:
+        return False
 
 
 def _convert(held: str, field: FieldInfo) -> object:

@@ -33,8 +33,8 @@ _SECRET_PARTS = ("authorization", "token", "password", "passwd", "secret", "api_
 # Counts of tokens are no tokens.
 _HARMLESS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens", "max_tokens", "tokens"})
 _TEXT_KEYS = frozenset({"content", "message", "text", "prompt", "system_prompt", "body", "partial", "data"})
-# These log each request by themselves, below warning level.
-_CHATTY = ("httpx", "httpcore", "asyncio", "websockets")
+# These log each request or step by themselves, below warning level.
+_CHATTY = ("alembic", "httpx", "httpcore", "asyncio", "websockets")
 
 REQUEST_BOUNDS_S = (
     0.001,

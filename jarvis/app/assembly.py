@@ -84,7 +84,7 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             await prepare()
             del services.health.not_ready[MIGRATIONS]
         except Unavailable as exc:
-            log.warning("database.away", reason=exc.detail)
+            log.warning("database.away", reason=exc.detail, cause=str(exc.__cause__ or ""))
             tasks.start_soon(_prepare_when_back, prepare, services.health)
         await stack.enter_async_context(services.turns.running())
         await services.health.check()
@@ -101,7 +101,7 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
 
 def database_settings(settings: Settings, url: str) -> DatabaseSettings:
     return DatabaseSettings(
-        url=url.replace("postgresql+asyncpg://", "postgresql://"),
+        url=url,
         max_connections=settings.db_max_connections,
         acquire_timeout_s=settings.db_acquire_timeout_secs,
         statement_cache=settings.db_statement_cache == "on",

@@ -23,7 +23,7 @@ DRAINING = "draining"
 log = structlog.stdlib.get_logger("jarvis")
 
 
-class AddressUnusable(Exception):  # noqa: N818
+class AddressUnusable(Exception):
     """The address is taken or not ours; the text says which and what to do."""
 
 

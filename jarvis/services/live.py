@@ -18,7 +18,7 @@ class LiveTurn:
     """A turn that is queued or runs in this process.
 
     `scope` covers its waiting and its generation, never its storing: cancelling it ends the turn with
-    the `verdict`, and what it had said so far is kept.
+    the `verdict`, and what it had said so far is kept. `storing` covers the rest.
     """
 
     __slots__ = (
@@ -35,6 +35,7 @@ class LiveTurn:
         "running_since",
         "scope",
         "started_at",
+        "storing",
         "text_chars",
         "turn",
         "unheard_since",
@@ -43,6 +44,7 @@ class LiveTurn:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.scope = CancelScope()
+        self.storing = CancelScope(shield=True)
         self.ended = asyncio.Event()
         self.running_since: float | None = None
         self.started_at = time.perf_counter()

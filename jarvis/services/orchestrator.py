@@ -170,6 +170,14 @@ class Orchestrator:
         self._log.append(event)
         self._metrics.turn_ended(status)
 
+    def give_up(self, live: LiveTurn) -> None:
+        """Tell that the turn's end could not be stored."""
+        error = Unavailable("database", "The database is away, so the end of this turn could not be stored.")
+        self._log.append(
+            TurnError(turn_id=live.turn.id, seq=live.next_seq(), code=error.code, message=error.detail)
+        )
+        self._metrics.turn_ended("failed")
+
     def _options(self, turn: Turn) -> Options:
         command = turn.command
         return Options(

@@ -28,7 +28,7 @@ TEND_PERIOD_S = 0.5
 SWEEP_PERIOD_S = 5.0
 LEASE_S = 15.0
 SWEEP_LIMIT = 100
-STORE_SECS_AT_EXIT = 5.0
+STORE_SECS_AT_EXIT = 2.0
 CANCEL_PATIENCE_S = 2.0
 FIRST_TURN_GUESS_S = 5.0
 TYPICAL_WEIGHT = 0.2
@@ -110,7 +110,7 @@ class Turns:
         await self._orchestrator.check(command)
         conversation_id = command.conversation_id
         if command.if_busy == "interrupt" and conversation_id is not None:
-            self._end_conversation(user, conversation_id)
+            await self._interrupt_conversation(user, conversation_id)
         ticket = self._admission.enter(conversation_id, if_busy_reject=command.if_busy == "reject")
         try:
             async with self._admission.beginning(ticket):
@@ -213,6 +213,10 @@ class Turns:
             live.end("interrupted")
         with anyio.move_on_after(STORE_SECS_AT_EXIT):
             await self._all_ended.wait()
+        for live in list(self._live.values()):
+            live.storing.cancel()  # the database is away: who serves next ends it, from its row
+        with anyio.move_on_after(STORE_SECS_AT_EXIT):
+            await self._all_ended.wait()
 
     async def _run(self, live: LiveTurn, ticket: Ticket) -> None:
         try:
@@ -228,8 +232,10 @@ class Turns:
             except Exception:  # noqa: BLE001 a defect in one turn must not end the others
                 self._reporter.exception("turn_defect")
                 live.error = JarvisError("Something went wrong inside the server.")
-            with CancelScope(shield=True):
+            with live.storing:
                 await self._orchestrator.store(live)
+            if live.storing.cancelled_caught:
+                self._orchestrator.give_up(live)
         except Exception:  # noqa: BLE001 likewise
             self._reporter.exception("turn_not_stored")
         finally:
@@ -253,10 +259,18 @@ class Turns:
             await self._store.start(live.turn.user, live.turn.id)
         live.running_since = time.perf_counter()
 
-    def _end_conversation(self, user: User, conversation_id: UUID) -> None:
-        for live in list(self._live.values()):
-            if live.turn.conversation_id == conversation_id and live.turn.user.id == user.id:
-                live.end("cancelled")
+    async def _interrupt_conversation(self, user: User, conversation_id: UUID) -> None:
+        """End what runs or waits in it, and wait until their places are free."""
+        of_conversation = [
+            live
+            for live in self._live.values()
+            if live.turn.conversation_id == conversation_id and live.turn.user.id == user.id
+        ]
+        for live in of_conversation:
+            live.end("cancelled")
+        with anyio.move_on_after(CANCEL_PATIENCE_S):
+            for live in of_conversation:
+                await live.ended.wait()
 
     async def _tend(self) -> None:
         """Renew leases, obey cancel flags, checkpoint texts and end what nobody listens to."""

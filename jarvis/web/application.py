@@ -1,9 +1,7 @@
-"""The Litestar application: routes, the one exception handler, the API's description."""
+"""The Litestar application: its routes and the one exception handler."""
 
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from jarvis.web import chat, conversations, probes, turns
 from jarvis.web.asgi import ASGIApp
@@ -11,6 +9,7 @@ from jarvis.web.context import Bounds, Services
 from jarvis.web.edge import Edge, EdgeConfig, RequestMetrics
 from jarvis.web.legacy import WithoutPrefix
 from jarvis.web.problems import log_websocket_bug, respond
+from jarvis.web.schema import schema_routes
 from jarvis.web.socket import socket
 
 ROUTES = [
@@ -39,14 +38,10 @@ def create_app(
 ) -> ASGIApp:
     """Build the ASGI application on open services; it opens and closes nothing itself."""
     litestar = Litestar(
-        route_handlers=ROUTES,
+        route_handlers=[*ROUTES, *(schema_routes(version) if with_schema else ())],
         exception_handlers={Exception: respond},
         after_exception=[log_websocket_bug],
-        openapi_config=OpenAPIConfig(
-            title="Jarvis", version=version, path="/schema", render_plugins=[JsonRenderPlugin()]
-        )
-        if with_schema
-        else None,
+        openapi_config=None,  # handlers answer in bytes, of which Litestar can say nothing; schema.py does
         state=State({"services": services, "bounds": bounds}),
         request_max_body_size=None,  # body.py bounds every body
         logging_config=None,

@@ -10,7 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 from jarvis.core.errors import Invalid
 from jarvis.core.types import INT64_MAX, ChatCommand, ConversationStatus, IfBusy, MaxTokens, Temperature
 
-ProfileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
+# `$` alone would let a line's end through.
+ProfileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.@-]{1,64}(?!\n)$")]
 Limit = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Offset = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 MAX_LIMIT = 200

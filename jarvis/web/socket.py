@@ -4,7 +4,7 @@ Decodes frames and calls the services; the dialect of the first servers is legac
 """
 
 from collections import Counter
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 from litestar import WebSocket, websocket
+from litestar.exceptions import WebSocketDisconnect
 from msgspec import UNSET, UnsetType
 
 from jarvis.core.errors import Invalid, JarvisError, Overloaded
@@ -87,8 +88,12 @@ class Connection:
                 await self._read(tasks)
                 tasks.cancel_scope.cancel()
         if self._close_code is not None:
-            with anyio.move_on_after(FLUSH_S, shield=True):
+            with anyio.move_on_after(FLUSH_S, shield=True), suppress(WebSocketDisconnect):
                 await self._socket.send({"type": "websocket.close", "code": self._close_code, "reason": ""})
+                # What the client still sends is read: a connection closed over unread bytes is reset, and
+                # the reset may overtake the close frame.
+                while (await self._socket.receive())["type"] != "websocket.disconnect":
+                    pass
 
     async def close(self, code: int) -> None:
         """Close from our side, once what waits has been sent or FLUSH_S have passed."""
@@ -109,7 +114,10 @@ class Connection:
     async def _write(self) -> None:
         while True:
             data = await self._outbox.get()
-            await self._socket.send({"type": "websocket.send", "text": data, "bytes": None})
+            try:
+                await self._socket.send({"type": "websocket.send", "text": data, "bytes": None})
+            except WebSocketDisconnect:
+                return  # the reader learns it too, and ends the connection
             self._outbox.sent()
 
     async def _read(self, tasks: TaskGroup) -> None:

@@ -1,0 +1,191 @@
+"""The API's description: what each handler takes and gives, as OpenAPI and as a page that works offline.
+
+A route that is not described here fails a test.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import get
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from jarvis.core.events import TurnEvent
+from jarvis.core.types import ChatAnswer, Message, TurnView
+from jarvis.services.health import Health, Readiness
+from jarvis.web import chat, conversations, probes, turns
+from jarvis.web.conversations import ConversationsAnswer, HistoryAnswer
+from jarvis.web.legacy import OldError, OldResponse
+from jarvis.web.openapi import JSON, Answer, Described, document
+from jarvis.web.requests import (
+    MAX_LIMIT,
+    CancelFrame,
+    ChatMessageFrame,
+    ChatRequest,
+    ConversationsQuery,
+    EventsQuery,
+    HistoryQuery,
+    MessagesQuery,
+    OldFrame,
+    ResumeFrame,
+    UserQuery,
+)
+from jarvis.web.responses import Body
+from jarvis.web.socket import SocketError, socket
+
+PATH = "/schema"
+PAGE = Path(__file__).with_name("schema_page.html")
+SSE = "text/event-stream"
+
+PROBE = ("uri_too_long", "headers_too_large", "internal")
+EVERYWHERE = ("invalid_request", "host_not_allowed", "origin_not_allowed", *PROBE)
+LIST = ("database_unavailable", *EVERYWHERE)
+BY_ID = ("not_found", *LIST)
+BODY = ("too_large", "unsupported_media_type")
+TURN = (
+    *("message_too_large", "conversation_busy", "overloaded", "draining"),
+    *("llm_unavailable", "llm_timeout"),
+)
+
+DESCRIPTION = f"""
+A self-hosted conversational assistant. JSON in and out; ids are UUIDs, times RFC 3339 with their offset.
+Every answer carries X-Request-ID. Errors are problem documents (RFC 9457) with a stable `code`.
+Every path also answers with a trailing slash, and /api/chat... also without /api.
+A list gives at most {MAX_LIMIT}.
+""".strip()
+
+NOTES = {
+    "limit": f"Above {MAX_LIMIT}: taken as {MAX_LIMIT}.",
+    "cursor": "`next_cursor` (or X-Next-Cursor) of the page before; stands instead of `offset`.",
+    "since": "Only what is strictly later. With its offset, as RFC 3339 has it.",
+    "after": "The last `seq` seen; stands before Last-Event-ID. -1: from the start.",
+    "user_id": "A profile of the owner, made on first use; absent: `default`.",
+    "q": "Part of a title.",
+}
+
+DESCRIBED: Mapping[BaseRouteHandler, Described] = {
+    chat.chat: Described(
+        query=UserQuery,
+        body=ChatRequest,
+        headers={"Accept": "`text/event-stream` asks for events, as `stream: true` does."},
+        answers={
+            200: Answer(
+                description="The turn is complete, cancelled or interrupted; or its events as they come",
+                content={JSON: ChatAnswer, SSE: TurnEvent},
+            )
+        },
+        problems=(*BY_ID, *BODY, *TURN),
+    ),
+    conversations.history: Described(
+        query=HistoryQuery,
+        answers={200: Answer(description="The newest messages, oldest first", content={JSON: HistoryAnswer})},
+        problems=BY_ID,
+    ),
+    conversations.messages: Described(
+        query=MessagesQuery,
+        answers={
+            200: Answer(
+                description="The newest messages, oldest first",
+                content={JSON: list[Message]},
+                headers={"X-Next-Cursor": "For the page before; absent on the last."},
+            )
+        },
+        problems=BY_ID,
+    ),
+    conversations.conversations: Described(
+        query=ConversationsQuery,
+        answers={200: Answer(description="Newest activity first", content={JSON: ConversationsAnswer})},
+        problems=LIST,
+    ),
+    turns.turn: Described(
+        answers={200: Answer(description="How it stands", content={JSON: TurnView})}, problems=BY_ID
+    ),
+    turns.events: Described(
+        query=EventsQuery,
+        headers={"Last-Event-ID": "The `id` of the last event seen."},
+        answers={
+            200: Answer(description="The events after that one, as they come", content={SSE: TurnEvent}),
+            204: Answer(description="That was the terminal event"),
+        },
+        problems=BY_ID,
+    ),
+    turns.cancel: Described(
+        answers={200: Answer(description="How it stands now", content={JSON: TurnView})}, problems=BY_ID
+    ),
+    socket: Described(
+        answers={101: Answer(description="A WebSocket; see x-websocket for its frames")},
+        problems=EVERYWHERE,
+        sends=(ChatMessageFrame, CancelFrame, ResumeFrame, OldFrame),
+        receives=(TurnEvent, SocketError, OldResponse, OldError),
+    ),
+    probes.health: Described(
+        answers={200: Answer(description="The process can answer", content={JSON: Health})},
+        problems=("internal",),
+    ),
+    probes.ready: Described(
+        answers={
+            200: Answer(description="Send requests", content={JSON: Readiness}),
+            503: Answer(description="Send none: see failed_checks", content={JSON: Readiness}),
+        },
+        problems=PROBE,
+    ),
+    probes.metrics: Described(
+        answers={200: Answer(description="Prometheus' text format", content={"text/plain": str})},
+        problems=PROBE,
+    ),
+}
+
+
+def schema_routes(version: str) -> list[HTTPRouteHandler]:
+    """Make the two routes; the document is built when it is first asked for."""
+
+    @cache
+    def rendered() -> Body:
+        return Body(msgspec.json.encode(describe(version)), media_type=b"application/vnd.oai.openapi+json")
+
+    @get(f"{PATH}/openapi.json")
+    async def openapi_json() -> ASGIApp:
+        return rendered()
+
+    shown = Body(
+        PAGE.read_bytes(),
+        media_type=b"text/html; charset=utf-8",
+        headers=((b"content-security-policy", page_policy(PAGE.read_text(encoding="utf-8")).encode()),),
+    )
+
+    @get(PATH)
+    async def page() -> ASGIApp:
+        return shown
+
+    return [openapi_json, page]
+
+
+def describe(version: str) -> dict[str, Any]:
+    """Build the OpenAPI document of all routes."""
+    info = {"title": "Jarvis", "version": version, "description": DESCRIPTION}
+    built = document(DESCRIBED, info=info, notes=NOTES)
+    built["components"]["schemas"][ChatRequest.__name__]["oneOf"] = [
+        {"required": ["message"]},
+        {"required": ["content"]},
+    ]
+    return built
+
+
+def page_policy(page: str) -> str:
+    """Allow the page its own script and style, by their hashes, and to ask its own origin; nothing else."""
+    script, style = (_hash_of(tag, page) for tag in ("script", "style"))
+    return (
+        f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _hash_of(tag: str, page: str) -> str:
+    (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
