@@ -38,6 +38,8 @@ from jarvis.web.sockets import Sockets
 
 MIGRATIONS = "migrations"
 PREPARE_RETRY_S = 1.0
+PREPARE_PATIENCE_S = 1.0
+"""How long listening waits for the database to be migrated and checked: an ordinary start takes less."""
 
 log = structlog.stdlib.get_logger("jarvis")
 
@@ -76,16 +78,15 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         model = ModelStart(settings, backend, supervisor=supervisor, data_dir=data_dir)
         metrics = Metrics(__version__)
         services = _services(settings, database, model, metrics, place)
-        services.health.not_ready[MIGRATIONS] = None
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
+        database.pending = "The database is not migrated yet."
+        services.health.not_ready[MIGRATIONS] = None
+        prepared = asyncio.Event()
         prepare = partial(_prepare_database, settings, database, database_url)
-        try:
-            await prepare()
-            del services.health.not_ready[MIGRATIONS]
-        except Unavailable as exc:
-            log.warning("database.away", reason=exc.detail, cause=str(exc.__cause__ or ""))
-            tasks.start_soon(_prepare_when_back, prepare, services.health)
+        tasks.start_soon(_prepare_until_done, prepare, services.health, prepared)
+        with anyio.move_on_after(PREPARE_PATIENCE_S):
+            await prepared.wait()
         await stack.enter_async_context(services.turns.running())
         await services.health.check()
         tasks.start_soon(services.health.run)
@@ -166,7 +167,7 @@ def _services(
 
 
 async def _prepare_database(settings: Settings, database: Database, url: str) -> None:
-    """Migrate, if that is wanted, and see that nobody sees another's rows.
+    """Migrate, if that is wanted, see that nobody sees another's rows, and let `database` be used.
 
     Raises Unavailable, MigrationRefused or RowSecurityBroken.
     """
@@ -175,19 +176,28 @@ async def _prepare_database(settings: Settings, database: Database, url: str) ->
             log.info("database.migrated", revision=HEAD)
     elif await current_revision(url) != HEAD:
         raise Unavailable("database", "Migrations are pending; run jarvis migrate.")
-    await verify_row_security(database)
+    async with Database(database_settings(settings, url)) as unseen:
+        await verify_row_security(unseen)
+    database.pending = ""
 
 
-async def _prepare_when_back(prepare: Callable[[], Awaitable[None]], health: HealthCheck) -> None:
+async def _prepare_until_done(
+    prepare: Callable[[], Awaitable[None]], health: HealthCheck, prepared: asyncio.Event
+) -> None:
+    """Prepare the database, as soon as it answers; what no waiting mends ends the process."""
+    told = ""
     while True:
-        await asyncio.sleep(PREPARE_RETRY_S)
         try:
             await prepare()
-        except Unavailable:
-            continue
-        del health.not_ready[MIGRATIONS]
-        log.info("database.back")
-        return
+        except Unavailable as exc:
+            if exc.detail != told:
+                told = exc.detail
+                log.warning("database.away", reason=told, cause=str(exc.__cause__ or ""))
+            await asyncio.sleep(PREPARE_RETRY_S)
+        else:
+            break
+    del health.not_ready[MIGRATIONS]
+    prepared.set()
 
 
 def memory_usage() -> MemoryUsage:

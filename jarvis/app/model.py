@@ -1,6 +1,7 @@
 """Which language model answers, and bringing it up in the background: Ollama, an OpenAI server or our own."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Literal
@@ -74,6 +75,8 @@ class ModelStart:
         """Bring the model up and keep it open; to be cancelled. A failure is told to `llm` and to the log."""
         async with AsyncExitStack() as stack:
             await self._bring(stack)
+            # The start is over. Without this each full collection looks through all it made: 0.4 ms a turn.
+            gc.freeze()
             await anyio.sleep_forever()
 
     async def _bring(self, stack: AsyncExitStack) -> None:

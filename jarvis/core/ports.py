@@ -17,6 +17,7 @@ from jarvis.core.types import (
     ContextReport,
     Conversation,
     ConversationStatus,
+    History,
     Message,
     MessageMetadata,
     MessageStatus,
@@ -121,13 +122,6 @@ class TurnLog(Protocol):
         ...
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest messages before some place, oldest first; `total` counts those not fetched too."""
-
-    messages: list[Message]
-    total: int
-
-
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn's row remembers, so that its answer can be told again."""
 
@@ -174,12 +168,21 @@ class TurnStore(Protocol):
     """Turns and the two messages of each."""
 
     async def begin(
-        self, user: User, command: ChatCommand, *, turn_id: UUID, owner: str, lease_s: float, waiting: bool
+        self,
+        user: User,
+        command: ChatCommand,
+        *,
+        turn_id: UUID,
+        owner: str,
+        lease_s: float,
+        waiting: bool,
+        history_limit: int = 0,
     ) -> Turn:
         """Commit the user's message, the turn and both places, making the conversation where none is named.
 
         The conversation's places are given in the order in which begins commit. `owner` names the process
         that answers for the turn until `lease_s` from now; `waiting` stores it `queued`, else `running`.
+        A turn that does not wait brings its `history`, where a limit is given: for later it would be too old.
         Raises NotFound("conversation"): also for another user's.
         """
         ...

@@ -161,6 +161,13 @@ class ChatCommand(msgspec.Struct, frozen=True, kw_only=True):
     """The client's own mark, echoed in the turn's `ack`."""
 
 
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest messages before some place, oldest first; `total` counts those not fetched too."""
+
+    messages: list[Message]
+    total: int
+
+
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One user message and its one answer: the unit that is acknowledged, resumed and cancelled."""
 
@@ -174,6 +181,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     conversation_model: str | None
     conversation_system_prompt: str | None
     created_at: datetime
+    history: History | None = None
+    """What was said before, where it was read with the beginning."""
 
 
 class TurnView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -99,7 +99,7 @@ class Orchestrator:
         turn = live.turn
         options = self._options(turn)
         window_tokens = await self._llm.window_tokens(options.model)
-        history = await self._store.history(turn, limit=HISTORY_LIMIT)
+        history = turn.history or await self._store.history(turn, limit=HISTORY_LIMIT)
         reserve_tokens = prompt.answer_reserve_tokens(window_tokens, options.max_tokens)
         fitted = prompt.fit(
             system=self._system_text(turn),

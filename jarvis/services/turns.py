@@ -21,7 +21,7 @@ from jarvis.core.ports import StoredTurn, TurnLog, TurnOutcome, TurnRef, TurnSto
 from jarvis.core.types import ChatCommand, Message, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
 from jarvis.services.live import LiveTurn
-from jarvis.services.orchestrator import Orchestrator, terminal_event
+from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator, terminal_event
 
 TEND_PERIOD_S = 0.5
 """How often leases are renewed, cancel flags read and texts checkpointed."""
@@ -121,6 +121,7 @@ class Turns:
                     owner=self._owner,
                     lease_s=LEASE_S,
                     waiting=not ticket.granted.is_set(),
+                    history_limit=HISTORY_LIMIT,
                 )
         except BaseException:
             self._admission.leave(ticket)
@@ -165,6 +166,25 @@ class Turns:
             stored = await self._store.get(user, turn_id)
         for entry in _retell(stored, stored.message, after):
             yield entry
+
+    async def terminal(self, user: User, turn_id: UUID) -> LogEntry:
+        """Wait for the turn's end and return its last event: for those who need none of the others.
+
+        Raises NotFound("turn").
+        """
+        live = self._live.get(turn_id)
+        if live is not None and live.turn.user.id == user.id:
+            live.listeners += 1
+            try:
+                await live.ended.wait()
+            finally:
+                live.listeners -= 1
+                live.unheard_since = time.perf_counter()
+            async with aclosing(self._log.read(turn_id, after=live.seq - 1)) as entries:
+                async for entry in entries:
+                    return entry
+        async with aclosing(self.follow(user, turn_id)) as entries:
+            return [entry async for entry in entries if entry.terminal][-1]
 
     async def view(self, user: User, turn_id: UUID) -> TurnView:
         """Raises NotFound("turn")."""

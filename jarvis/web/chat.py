@@ -1,7 +1,6 @@
 """POST /api/chat: one turn, as JSON or as server-sent events."""
 
 import asyncio
-from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -9,7 +8,7 @@ from litestar import Request, post
 from litestar.types import ASGIApp, Receive
 
 from jarvis.core.errors import JarvisError
-from jarvis.core.events import ChatResponse, LogEntry, TurnError
+from jarvis.core.events import ChatResponse, TurnError
 from jarvis.core.types import Turn
 from jarvis.web.body import ClientGone
 from jarvis.web.context import Services, bounds_of, read_body, services_of, user_of
@@ -55,7 +54,7 @@ async def chat(request: Request[Any, Any, Any]) -> ASGIApp:
 
 async def _whole_answer(services: Services, turn: Turn, receive: Receive) -> ASGIApp:
     """Wait for the turn's end; a client that leaves meanwhile cancels it."""
-    ending = asyncio.ensure_future(_terminal(services, turn))
+    ending = asyncio.ensure_future(services.turns.terminal(turn.user, turn.id))
     gone = asyncio.ensure_future(client_gone(receive))
     try:
         await asyncio.wait({ending, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -69,8 +68,3 @@ async def _whole_answer(services: Services, turn: Turn, receive: Receive) -> ASG
     if isinstance(event, TurnError):
         raise TurnFailed(event, turn)
     return Body(_encoder.encode(event.answer()))
-
-
-async def _terminal(services: Services, turn: Turn) -> LogEntry:
-    async with aclosing(services.turns.follow(turn.user, turn.id)) as entries:
-        return [entry async for entry in entries if entry.terminal][-1]

@@ -6,7 +6,6 @@ Paths without the `/api` prefix, and the WebSocket dialect of frames without a `
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import aclosing
 from datetime import datetime
 from uuid import UUID
 
@@ -98,8 +97,7 @@ class OldDialect:
         self._services.identity.remember(turn.conversation_id, user)
         if is_own:
             self._conversations[name] = turn.conversation_id
-        async with aclosing(self._services.turns.follow(user, turn.id)) as entries:
-            terminal = [entry async for entry in entries if entry.terminal][-1]
+        terminal = await self._services.turns.terminal(user, turn.id)
         event = _event_decoder.decode(terminal.data)
         if isinstance(event, TurnError):
             return _encoder.encode(OldError(error=event.message, code=event.code, timestamp=utc_now()))

@@ -43,8 +43,9 @@ class Body:
 class EventStream:
     """A turn's events as server-sent events; a client that leaves ends the reading, not the turn."""
 
-    def __init__(self, entries: AsyncGenerator[LogEntry]) -> None:
+    def __init__(self, entries: AsyncGenerator[LogEntry], *, keep_alive_s: float = KEEP_ALIVE_S) -> None:
         self._entries = entries
+        self._keep_alive_s = keep_alive_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.Lock()
@@ -58,8 +59,8 @@ class EventStream:
 
         async def keep_alive() -> None:
             while True:
-                await anyio.sleep_until(sent_at + KEEP_ALIVE_S)
-                if anyio.current_time() >= sent_at + KEEP_ALIVE_S:
+                await anyio.sleep_until(sent_at + self._keep_alive_s)
+                if anyio.current_time() >= sent_at + self._keep_alive_s:
                     await write(b":\n\n")
 
         async with aclosing(self._entries) as entries, anyio.create_task_group() as tasks:

@@ -29,6 +29,7 @@ TEXT_FRAMES_PER_S = 30
 MAX_FOLLOWED = 64
 """Turns that one socket may listen to at once."""
 FLUSH_S = 2.0
+QUIET_S = 0.05
 """How long a closing socket waits for its last frames to be taken."""
 
 GOING_AWAY = 1001
@@ -89,11 +90,20 @@ class Connection:
                 tasks.cancel_scope.cancel()
         if self._close_code is not None:
             with anyio.move_on_after(FLUSH_S, shield=True), suppress(WebSocketDisconnect):
+                await self._hear_out()
                 await self._socket.send({"type": "websocket.close", "code": self._close_code, "reason": ""})
-                # What the client still sends is read: a connection closed over unread bytes is reset, and
-                # the reset may overtake the close frame.
-                while (await self._socket.receive())["type"] != "websocket.disconnect":
-                    pass
+
+    async def _hear_out(self) -> None:
+        """Read what still comes, until nothing comes for QUIET_S, or for half of FLUSH_S.
+
+        A connection closed over unread bytes is reset, and the reset overtakes the close frame.
+        """
+        with anyio.move_on_after(FLUSH_S / 2), suppress(TimeoutError):
+            while True:
+                with anyio.fail_after(QUIET_S):
+                    message = await self._socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
 
     async def close(self, code: int) -> None:
         """Close from our side, once what waits has been sent or FLUSH_S have passed."""

@@ -34,7 +34,7 @@ async def test_tokens_are_the_models_own_count(server: Running, llm: ScriptedMod
 
 
 async def test_the_new_field_says_the_same_as_the_old_one(server: Running, llm: ScriptedModel) -> None:
-    response = await server.http.post("/chat", json={"content": "Hello", "unknown": [{}]})
+    response = await server.http.post("/chat", json={"content": "Hello", "unknown": [1]})
     assert response.json()["content"] == "You said: Hello"
     assert llm.log.generating[-1].last_user_message == "Hello"
 

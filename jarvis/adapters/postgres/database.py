@@ -68,6 +68,8 @@ class Database:
         self._probe: Any = None
         self._probing = asyncio.Lock()
         self._is_away = False
+        self.pending = ""
+        """Why nobody may open a transaction yet, in a sentence; empty: they may."""
         self._in_use = 0
         self._cleaning: set[asyncio.Task[None]] = set()
         limits = _limits(settings)
@@ -112,11 +114,11 @@ class Database:
         """Open a transaction as `user`, or as nobody: no row, but the functions that span users.
 
         Commits at the end; rolls back when the body raises or is cancelled. Ends within the acquire and the
-        statement timeout and 1 s more, whatever the server does; at once while the last `ping` failed.
-        Raises Unavailable.
+        statement timeout and 1 s more, whatever the server does; at once while the last `ping` failed, or
+        while it is `pending`. Raises Unavailable.
         """
-        if self._is_away:
-            raise Unavailable("database", "The database cannot be reached.")
+        if self._is_away or self.pending:
+            raise Unavailable("database", self.pending or "The database cannot be reached.")
         # `hex` is digits only, whatever the id was made of.
         opening = f"{self._opening}SET LOCAL jarvis.user_id = '{user.id.hex if user else ''}'"
         try:

@@ -1,6 +1,7 @@
 """Turns and the two messages of each, in Postgres.
 
-`begin` and `finish` are one transaction of three round trips each; all a turn needs comes back.
+`begin` and `finish` are one transaction each, of three round trips and one for the history; all a turn needs
+comes back.
 """
 
 from datetime import timedelta
@@ -13,9 +14,9 @@ from jarvis.adapters.postgres.database import Database, Transaction
 from jarvis.adapters.postgres.list_statements import HISTORY, HISTORY_COUNT, Before, BeforeCount
 from jarvis.adapters.postgres.message_rows import message_of
 from jarvis.core.errors import NotFound
-from jarvis.core.ports import Ending, History, StoredTurn, TurnOutcome, TurnRef
+from jarvis.core.ports import Ending, StoredTurn, TurnOutcome, TurnRef
 from jarvis.core.titles import title_of
-from jarvis.core.types import ChatCommand, Message, Turn, User, new_id
+from jarvis.core.types import ChatCommand, History, Message, Turn, User, new_id
 
 TAKEOVER_LEASE_S = 30.0
 """How long a sweeper has for what it took; then the next one may take it."""
@@ -32,7 +33,15 @@ class PostgresTurns:
         self._database = database
 
     async def begin(
-        self, user: User, command: ChatCommand, *, turn_id: UUID, owner: str, lease_s: float, waiting: bool
+        self,
+        user: User,
+        command: ChatCommand,
+        *,
+        turn_id: UUID,
+        owner: str,
+        lease_s: float,
+        waiting: bool,
+        history_limit: int = 0,
     ) -> Turn:
         message_id = new_id()
         conversation_id = command.conversation_id or new_id()
@@ -55,32 +64,28 @@ class PostgresTurns:
                 begun = await transaction.first(statements.BEGIN, begin)
             if begun is None:
                 raise NotFound("conversation")
-        return Turn(
-            id=turn_id,
-            user=user,
-            conversation_id=conversation_id,
-            user_message_id=message_id,
-            user_position=begun.position,
-            command=command,
-            conversation_model=begun.model,
-            conversation_system_prompt=begun.system_prompt,
-            created_at=begun.created_at,
-        )
+            turn = Turn(
+                id=turn_id,
+                user=user,
+                conversation_id=conversation_id,
+                user_message_id=message_id,
+                user_position=begun.position,
+                command=command,
+                conversation_model=begun.model,
+                conversation_system_prompt=begun.system_prompt,
+                created_at=begun.created_at,
+            )
+            if waiting or not history_limit:
+                return turn
+            return msgspec.structs.replace(turn, history=await _history(transaction, turn, history_limit))
 
     async def start(self, user: User, turn_id: UUID) -> None:
         async with self._database.transaction(user) as transaction:
             await transaction.first(statements.START, statements.OfTurn(user_id=user.id, turn_id=turn_id))
 
     async def history(self, turn: Turn, *, limit: int) -> History:
-        where = BeforeCount(
-            user_id=turn.user.id, conversation_id=turn.conversation_id, position=turn.user_position
-        )
-        page = Before(**msgspec.structs.asdict(where), limit=limit)
         async with self._database.transaction(turn.user) as transaction:
-            rows = await transaction.all(HISTORY, page)
-            counted = await transaction.first(HISTORY_COUNT, where) if len(rows) == limit else None
-        messages = [message_of(row) for row in reversed(rows)]
-        return History(messages=messages, total=counted.total if counted else len(messages))
+            return await _history(transaction, turn, limit)
 
     async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int) -> None:
         checkpoint = statements.Checkpoint(user_id=user.id, turn_id=turn_id, text=text, seq=seq)
@@ -132,6 +137,18 @@ class PostgresTurns:
         async with self._database.transaction(None) as transaction:
             rows = await transaction.all(statements.TAKE_ABANDONED, take)
         return [TurnRef(turn_id=row.turn_id, user=User(id=row.user_id, name=row.username)) for row in rows]
+
+
+async def _history(transaction: Transaction, turn: Turn, limit: int) -> History:
+    if turn.user_position == 0:
+        return History(messages=[], total=0)
+    where = BeforeCount(
+        user_id=turn.user.id, conversation_id=turn.conversation_id, position=turn.user_position
+    )
+    rows = await transaction.all(HISTORY, Before(**msgspec.structs.asdict(where), limit=limit))
+    counted = await transaction.first(HISTORY_COUNT, where) if len(rows) == limit else None
+    messages = [message_of(row) for row in reversed(rows)]
+    return History(messages=messages, total=counted.total if counted else len(messages))
 
 
 async def _stored(transaction: Transaction, user: User, turn_id: UUID) -> StoredTurn:
