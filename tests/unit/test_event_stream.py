@@ -1,0 +1,80 @@
+"""Server-sent events as bytes, and what an idle or abandoned stream does."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from jarvis.core.events import LogEntry
+from jarvis.web.responses import EventStream, sse_frame
+
+ENTRY = LogEntry(seq=7, type="delta", data=b'{"text":"x"}', terminal=False)
+
+
+class Client:
+    """The other end of an ASGI call: leaves when told to, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+        self.news = asyncio.Event()
+        self.received: list[Any] = []
+
+    async def receive(self) -> Any:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, event: Any) -> None:
+        self.received.append(event)
+        self.news.set()
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(event.get("body", b"") for event in self.received)
+
+    async def body_with(self, part: bytes) -> None:
+        async with asyncio.timeout(5):
+            while part not in self.body:
+                self.news.clear()
+                await self.news.wait()
+
+
+def test_a_frame_has_id_event_and_data() -> None:
+    assert sse_frame(ENTRY) == b'id: 7\nevent: delta\ndata: {"text":"x"}\n\n'
+
+
+async def test_a_silent_stream_gets_comments_between_its_events() -> None:
+    go = asyncio.Event()
+
+    async def entries() -> AsyncGenerator[LogEntry]:
+        yield ENTRY
+        await go.wait()
+        yield ENTRY
+
+    client = Client()
+    scope: Any = {}
+    stream = EventStream(entries(), keep_alive_s=0.01)
+    running = asyncio.create_task(stream(scope, client.receive, client.send))
+    await client.body_with(sse_frame(ENTRY) + b":\n\n:\n\n")
+    go.set()
+    await running
+    assert client.body.endswith(sse_frame(ENTRY))
+    assert [event.get("more_body") for event in client.received[1:]][-2:] == [True, False]
+
+
+async def test_a_client_that_leaves_ends_the_reading() -> None:
+    closed = asyncio.Event()
+
+    async def entries() -> AsyncGenerator[LogEntry]:
+        try:
+            yield ENTRY
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    client = Client()
+    scope: Any = {}
+    running = asyncio.create_task(EventStream(entries())(scope, client.receive, client.send))
+    await client.body_with(sse_frame(ENTRY))
+    client.left.set()
+    async with asyncio.timeout(5):
+        await running
+    assert closed.is_set()

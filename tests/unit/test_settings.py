@@ -1,0 +1,98 @@
+"""Settings from an environment: defaults, every wrong value at once, and secrets that stay hidden."""
+
+import pytest
+
+from jarvis.settings import Settings, WrongSettings, ignored_names, load
+
+
+def problems_of(**environment: str) -> list[str]:
+    with pytest.raises(WrongSettings) as caught:
+        load(environment)
+    return caught.value.problems
+
+
+def test_an_empty_environment_means_the_defaults() -> None:
+    assert load({}) == Settings()
+    assert load({"PORT": "", "UNKNOWN": "x"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "value"),
+    [
+        ("PORT", "9000", 9000),
+        ("PORT", " 9000 ", 9000),
+        ("REQUEST_TIMEOUT_SECS", "0.5", 0.5),
+        ("TRUST_NETWORK", "true", True),
+        ("TRUST_NETWORK", "1", True),
+        ("TRUST_NETWORK", "off", False),
+        ("MIGRATE_ON_START", "No", False),
+        ("LLM_BACKEND", "openai", "openai"),
+        ("OLLAMA_NUM_CTX", "4096", 4096),
+        ("ALLOWED_HOSTS", "a.example, b.example:80,", ("a.example", "b.example:80")),
+        ("ALLOWED_ORIGINS", '["http://a.example"]', ("http://a.example",)),
+        ("SYSTEM_PROMPT", "Be brief.", "Be brief."),
+    ],
+)
+def test_a_value_is_read(name: str, held: str, value: object) -> None:
+    settings = load({name: held, "OPENAI_BASE_URL": "http://localhost:1/v1"})
+    assert getattr(settings, name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "eighty"),
+        ("WORKERS", "2"),
+        ("REQUEST_TIMEOUT_SECS", "0"),
+        ("REQUEST_TIMEOUT_SECS", "nan"),
+        ("DRAIN_SECS", "-1"),
+        ("TRUST_NETWORK", "maybe"),
+        ("LLM_BACKEND", "gpt"),
+        ("OLLAMA_URL", "localhost:11434"),
+        ("OLLAMA_TEMPERATURE", "2.1"),
+        ("OLLAMA_NUM_CTX", "511"),
+        ("LLM_MAX_CONCURRENCY", "0"),
+        ("LLM_MAX_QUEUE", "1.5"),
+        ("AUTH_MODE", "open"),
+        ("MAX_BODY_BYTES", "1023"),
+        ("ALLOWED_ORIGINS", "[1]"),
+        ("ALLOWED_ORIGINS", "localhost:3000"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(name: str, held: str) -> None:
+    (problem,) = problems_of(**{name: held})
+    assert problem.startswith(f"{name} holds ")
+    assert "allowed: " in problem
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    problems = problems_of(PORT="x", WORKERS="2", LOG_LEVEL="loud", OLLAMA_NUM_CTX="1")
+    assert [problem.split()[0] for problem in problems] == ["PORT", "WORKERS", "LOG_LEVEL", "OLLAMA_NUM_CTX"]
+
+
+def test_secrets_are_never_shown() -> None:
+    (problem,) = problems_of(DATABASE_URL="mysql://jarvis:hunter2@localhost/x")
+    assert "hunter2" not in problem
+    assert "jarvis:***@localhost" in problem
+
+
+def test_another_bind_needs_trust() -> None:
+    (problem,) = problems_of(HOST="0.0.0.0")  # noqa: S104 - what is refused
+    assert "TRUST_NETWORK=true" in problem
+    settings = load({"HOST": "0.0.0.0", "TRUST_NETWORK": "true"})  # noqa: S104 - likewise
+    assert not settings.on_loopback
+    (problem,) = problems_of(HOST="0.0.0.0", TRUST_NETWORK="true", ALLOWED_ORIGINS="*")  # noqa: S104 - likewise
+    assert problem.startswith("ALLOWED_ORIGINS holds '*'")
+
+
+def test_an_openai_backend_needs_its_address() -> None:
+    (problem,) = problems_of(LLM_BACKEND="openai")
+    assert problem.startswith("OPENAI_BASE_URL")
+
+
+def test_names_of_earlier_servers_are_told_apart() -> None:
+    assert ignored_names({"AUDIO_ENGINE_URL": "x", "HOME_ASSISTANT_URL": ""}) == ["AUDIO_ENGINE_URL"]
