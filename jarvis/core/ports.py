@@ -214,13 +214,17 @@ class TurnStore(Protocol):
         """Ask the turn's owner, whichever process it is, to end it. Raises NotFound("turn")."""
         ...
 
-    async def renew(self, owner: str, lease_s: float) -> list[UUID]:
-        """Lengthen the lease of all live turns of `owner`; return those that somebody asked to cancel."""
+    async def renew(self, owner: str, live: list[UUID], lease_s: float) -> list[UUID]:
+        """Lengthen the leases of `live`, turns of `owner`; return those that somebody asked to cancel."""
         ...
 
-    async def abandoned(self, owner: str, *, predecessors: str, limit: int) -> list[TurnRef]:
-        """Take over live turns whose process is gone: the lease has ended, or the owner is another one whose
-        name starts with `predecessors`. They are leased to `owner`, so that two sweepers never share one.
+    async def abandoned(
+        self, owner: str, live: list[UUID], *, predecessors: str, limit: int
+    ) -> list[TurnRef]:
+        """Take over turns that nobody runs any more, but none of `live`.
+
+        They are those whose lease has ended, and those of other owners whose name starts with `predecessors`.
+        They are leased to `owner` for a while, so that two sweepers never share one.
         """
         ...
 

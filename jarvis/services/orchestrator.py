@@ -7,20 +7,18 @@ import asyncio
 import contextlib
 import time
 from contextlib import aclosing
+from itertools import chain, repeat
 from typing import Protocol
 
 import msgspec
 
 from jarvis.core import prompt
+from jarvis.core.endings import terminal_event
 from jarvis.core.errors import JarvisError, TimedOut, Unavailable
-from jarvis.core.events import Ack, ChatResponse, Context, Delta, Notice, TurnError, TurnEvent
+from jarvis.core.events import Ack, Context, Delta, Notice, TurnError
 from jarvis.core.ports import LLM, Ending, Options, StoredTurn, TurnLog, TurnOutcome, TurnStore
 from jarvis.core.types import (
-    ChatAnswer,
     ChatCommand,
-    ContextReport,
-    HistoryReport,
-    Message,
     MessageMetadata,
     MessageStatus,
     Turn,
@@ -29,7 +27,7 @@ from jarvis.core.types import (
 from jarvis.services.live import Deltas, LiveTurn
 
 HISTORY_LIMIT = 200
-"""Messages read back at most: more never fit a window of 8,192 tokens beside any conversation's texture."""
+"""Messages read back at most: their templates alone take 1,000 tokens."""
 STORE_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -143,40 +141,32 @@ class Orchestrator:
         """
         status: MessageStatus = live.verdict or ("failed" if live.error else "complete")
         outcome = self._outcome(live, status)
-        give_up_at = time.perf_counter() + self._policy.turn_s
-        delays = iter(STORE_RETRY_S)
-        delay_s = 0.0
-        event: TurnEvent
-        while True:
-            try:
-                stored = await self._store.finish(live.turn.user, live.turn.id, outcome)
-            except Unavailable as exc:
-                delay_s = next(delays, delay_s)
-                if time.perf_counter() > give_up_at:
-                    event = TurnError(
-                        turn_id=live.turn.id, seq=live.next_seq(), code=exc.code, message=exc.detail
-                    )
-                    break
-                await asyncio.sleep(delay_s)
-            except JarvisError as exc:
-                event = TurnError(
-                    turn_id=live.turn.id, seq=live.next_seq(), code=exc.code, message=exc.detail
-                )
-                break
-            else:
-                live.next_seq()
-                event = terminal_event(stored)
-                break
-        self._log.append(event)
-        self._metrics.turn_ended(status)
+        try:
+            stored = await self._finish(live.turn, outcome)
+        except JarvisError as exc:
+            self.give_up(live, exc)
+        else:
+            live.next_seq()
+            self._log.append(terminal_event(stored))
+            self._metrics.turn_ended(stored.status)
 
-    def give_up(self, live: LiveTurn) -> None:
-        """Tell that the turn's end could not be stored."""
-        error = Unavailable("database", "The database is away, so the end of this turn could not be stored.")
+    def give_up(self, live: LiveTurn, error: JarvisError) -> None:
+        """Tell that the turn's end could not be stored; its row is ended by the sweep."""
         self._log.append(
             TurnError(turn_id=live.turn.id, seq=live.next_seq(), code=error.code, message=error.detail)
         )
         self._metrics.turn_ended("failed")
+
+    async def _finish(self, turn: Turn, outcome: TurnOutcome) -> StoredTurn:
+        give_up_at = time.perf_counter() + self._policy.turn_s
+        delays = chain(STORE_RETRY_S, repeat(STORE_RETRY_S[-1]))
+        while True:
+            try:
+                return await self._store.finish(turn.user, turn.id, outcome)
+            except Unavailable:
+                if time.perf_counter() > give_up_at:
+                    raise
+                await asyncio.sleep(next(delays))
 
     def _options(self, turn: Turn) -> Options:
         command = turn.command
@@ -235,57 +225,6 @@ class Orchestrator:
                 context=live.report,
             ),
         )
-
-
-def terminal_event(stored: StoredTurn) -> ChatResponse | TurnError:
-    """Tell the end of a stored turn: the same event, however often and whoever asks."""
-    if stored.status == "failed":
-        error = stored.error or {"code": "llm_unavailable", "message": "The turn failed."}
-        partial = stored.message if stored.message and stored.message.content else None
-        return TurnError(
-            turn_id=stored.id,
-            seq=stored.checkpoint_seq,
-            code=error["code"],
-            message=error["message"],
-            partial=partial,
-        )
-    return ChatResponse.of(stored.checkpoint_seq, answer_of(stored))
-
-
-def answer_of(stored: StoredTurn) -> ChatAnswer:
-    """Build the answer to a turn that ended otherwise than `failed`."""
-    message, ending = _ended(stored)
-    return ChatAnswer(
-        turn_id=stored.id,
-        status=message.status,
-        conversation_id=stored.conversation_id,
-        message=message,
-        response=message.content,
-        content=message.content,
-        id=message.id,
-        timestamp=message.created_at,
-        model=ending.model,
-        user_id=stored.user.name,
-        memory_saved=ending.memory_saved,
-        usage=ending.usage,
-        tokens=ending.usage.completion_tokens,
-        response_time_ms=ending.response_time_ms,
-        context=ending.context,
-    )
-
-
-def _ended(stored: StoredTurn) -> tuple[Message, Ending]:
-    if stored.message is None:
-        msg = f"turn has not ended: {stored.status}"
-        raise ValueError(msg)
-    unknown = HistoryReport(sent=0, summarised=0, dropped=0)
-    return stored.message, stored.ending or Ending(
-        model=(stored.message.metadata and stored.message.metadata.model_name) or "",
-        usage=Usage(),
-        response_time_ms=0,
-        memory_saved=False,
-        context=ContextReport(budget_tokens=0, prompt_tokens=0, history=unknown),
-    )
 
 
 def _cut(text: str, room_bytes: int) -> str:

@@ -8,40 +8,32 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
-from typing import Protocol
 from uuid import UUID
 
 import anyio
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
-from jarvis.core.errors import Draining, JarvisError, NotFound, TimedOut
-from jarvis.core.events import LogEntry, Resync
-from jarvis.core.ports import StoredTurn, TurnLog, TurnOutcome, TurnRef, TurnStore
-from jarvis.core.types import ChatCommand, Message, Turn, TurnView, User, new_id
+from jarvis.core.endings import retell
+from jarvis.core.errors import Draining, JarvisError, NotFound, TimedOut, Unavailable
+from jarvis.core.events import LogEntry
+from jarvis.core.ports import TurnLog, TurnStore
+from jarvis.core.types import ChatCommand, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
 from jarvis.services.live import LiveTurn
-from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator, terminal_event
+from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
+from jarvis.services.sweeper import Reporter, Sweeper
 
 TEND_PERIOD_S = 0.5
 """How often leases are renewed, cancel flags read and texts checkpointed."""
-SWEEP_PERIOD_S = 5.0
 LEASE_S = 15.0
-SWEEP_LIMIT = 100
 STORE_SECS_AT_EXIT = 2.0
 CANCEL_PATIENCE_S = 2.0
 FIRST_TURN_GUESS_S = 5.0
+DEFECT = "Something went wrong inside the server."
+NOT_STORED = "The database is away, so the end of this turn could not be stored."
 TYPICAL_WEIGHT = 0.2
 """Of the newest turn in the running mean of how long turns take, by which waiting ones are told `wait_s`."""
-SEQ_GAP = 1_000_000
-"""Added to the checkpointed seq of a turn whose process died. An attempt cannot have used so many:
-an answer has at most 2**18 bytes, and an event at least one of them."""
-
-
-class Reporter(Protocol):
-    """Where a defect is told of; it never raises."""
-
-    def exception(self, event: str) -> None: ...
 
 
 class Turns:
@@ -64,8 +56,10 @@ class Turns:
         self._orchestrator = orchestrator
         self._admission = admission
         self._reporter = reporter
-        self._place = f"{place}/"
-        self._owner = f"{self._place}{new_id()}"
+        self._owner = f"{place}/{new_id()}"
+        self._sweeper = Sweeper(
+            store, reporter, owner=self._owner, predecessors=f"{place}/", live=self._live_ids
+        )
         self._turn_s = turn_s
         self._detached_turn_s = detached_turn_s
         self._live: dict[UUID, LiveTurn] = {}
@@ -90,7 +84,7 @@ class Turns:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._tend)
-            tasks.start_soon(self._sweep)
+            tasks.start_soon(self._sweeper.run)
             try:
                 yield
             finally:
@@ -114,13 +108,14 @@ class Turns:
         ticket = self._admission.enter(conversation_id, if_busy_reject=command.if_busy == "reject")
         try:
             async with self._admission.beginning(ticket):
+                waiting = not ticket.granted.is_set()
                 turn = await self._store.begin(
                     user,
                     command,
                     turn_id=new_id(),
                     owner=self._owner,
                     lease_s=LEASE_S,
-                    waiting=not ticket.granted.is_set(),
+                    waiting=waiting,
                     history_limit=HISTORY_LIMIT,
                 )
         except BaseException:
@@ -132,7 +127,7 @@ class Turns:
         self._orchestrator.acknowledge(live)
         if self._draining:  # since it began to begin
             live.end("interrupted")
-        self._tasks.start_soon(self._run, live, ticket)
+        self._tasks.start_soon(self._run, live, ticket, waiting)
         return turn
 
     async def follow(self, user: User, turn_id: UUID, *, after: int = -1) -> AsyncGenerator[LogEntry]:
@@ -164,7 +159,7 @@ class Turns:
         while stored.message is None:  # another process runs it, or died and the sweep will end it
             await asyncio.sleep(TEND_PERIOD_S)
             stored = await self._store.get(user, turn_id)
-        for entry in _retell(stored, stored.message, after):
+        for entry in retell(stored, stored.message, after):
             yield entry
 
     async def terminal(self, user: User, turn_id: UUID) -> LogEntry:
@@ -238,11 +233,14 @@ class Turns:
         with anyio.move_on_after(STORE_SECS_AT_EXIT):
             await self._all_ended.wait()
 
-    async def _run(self, live: LiveTurn, ticket: Ticket) -> None:
+    async def _run(self, live: LiveTurn, ticket: Ticket, waiting: bool) -> None:  # noqa: FBT001 start_soon takes no keywords
         try:
             try:
                 with live.scope:
                     await self._wait_for_place(live, ticket)
+                    if waiting:
+                        await self._store.start(live.turn.user, live.turn.id)
+                    live.running_since = time.perf_counter()
                     live.scope.deadline = anyio.current_time() + self._turn_s
                     await self._orchestrator.generate(live)
                 if live.scope.cancelled_caught and live.verdict is None:
@@ -251,13 +249,14 @@ class Turns:
                 live.error = exc
             except Exception:  # noqa: BLE001 a defect in one turn must not end the others
                 self._reporter.exception("turn_defect")
-                live.error = JarvisError("Something went wrong inside the server.")
+                live.error = JarvisError(DEFECT)
             with live.storing:
                 await self._orchestrator.store(live)
             if live.storing.cancelled_caught:
-                self._orchestrator.give_up(live)
+                self._orchestrator.give_up(live, Unavailable("database", NOT_STORED))
         except Exception:  # noqa: BLE001 likewise
             self._reporter.exception("turn_not_stored")
+            self._orchestrator.give_up(live, JarvisError(DEFECT))
         finally:
             if live.running_since is not None:
                 took_s = time.perf_counter() - live.running_since
@@ -276,8 +275,6 @@ class Turns:
                 live, "queued", "Other turns run before this one.", position=position, wait_s=wait_s
             )
             await ticket.granted.wait()
-            await self._store.start(live.turn.user, live.turn.id)
-        live.running_since = time.perf_counter()
 
     async def _interrupt_conversation(self, user: User, conversation_id: UUID) -> None:
         """End what runs or waits in it, and wait until their places are free."""
@@ -292,6 +289,9 @@ class Turns:
             for live in of_conversation:
                 await live.ended.wait()
 
+    def _live_ids(self) -> list[UUID]:
+        return list(self._live)
+
     async def _tend(self) -> None:
         """Renew leases, obey cancel flags, checkpoint texts and end what nobody listens to."""
         while True:
@@ -303,7 +303,7 @@ class Turns:
             if not self._live:
                 continue
             try:
-                for turn_id in await self._store.renew(self._owner, LEASE_S):
+                for turn_id in await self._store.renew(self._owner, self._live_ids(), LEASE_S):
                     if turn_id in self._live:
                         self._live[turn_id].end("cancelled")
                 for live in list(self._live.values()):
@@ -318,41 +318,3 @@ class Turns:
         if chars > live.checkpoint_chars:
             await self._store.checkpoint(live.turn.user, live.turn.id, text=text, seq=seq)
             live.checkpoint_chars = chars
-
-    async def _sweep(self) -> None:
-        """End the turns of dead processes: a predecessor in this place at once, others after their lease."""
-        while True:
-            try:
-                refs = await self._store.abandoned(self._owner, predecessors=self._place, limit=SWEEP_LIMIT)
-                for ref in refs:
-                    await self._interrupt(ref)
-            except JarvisError:
-                refs = []
-            except Exception:  # noqa: BLE001 one defect must not end the sweeping
-                self._reporter.exception("sweep_defect")
-                refs = []
-            if len(refs) < SWEEP_LIMIT:
-                await asyncio.sleep(SWEEP_PERIOD_S)
-
-    async def _interrupt(self, ref: TurnRef) -> None:
-        stored = await self._store.get(ref.user, ref.turn_id)
-        await self._store.finish(
-            ref.user,
-            ref.turn_id,
-            TurnOutcome(
-                status="interrupted",
-                text=stored.partial_text,
-                last_seq=stored.checkpoint_seq + SEQ_GAP,
-                metadata=None,
-            ),
-        )
-
-
-def _retell(stored: StoredTurn, message: Message, after: int) -> list[LogEntry]:
-    """Tell an ended turn from its row: its text replaces whatever was received, then how it ended."""
-    terminal = terminal_event(stored)
-    entries = [LogEntry.of(terminal)]
-    if after < terminal.seq - 1:
-        resync = Resync(turn_id=stored.id, seq=terminal.seq - 1, text=message.content, status=stored.status)
-        entries.insert(0, LogEntry.of(resync))
-    return entries

@@ -24,31 +24,33 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- Returns the turns that somebody asked to cancel.
-CREATE FUNCTION jarvis_renew_leases(owner text, lease interval) RETURNS TABLE (turn_id uuid)
+CREATE FUNCTION jarvis_renew_leases(owner text, live uuid[], lease interval) RETURNS TABLE (turn_id uuid)
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH renewed AS (
         UPDATE turns SET lease_until = now() + lease
-         WHERE lease_owner = owner AND status IN ('queued', 'running')
+         WHERE id = ANY (live) AND lease_owner = owner AND status IN ('queued', 'running')
         RETURNING id, cancel_requested
     )
     SELECT id FROM renewed WHERE cancel_requested
 $$;
 
--- The lease of what is taken has a name that renewals do not know, so that it ends when the taker fails.
-CREATE FUNCTION jarvis_take_abandoned(owner text, taker text, predecessors text, lease interval, most integer)
+-- What is taken is not among what its taker renews, so that its lease ends when the taker fails.
+CREATE FUNCTION jarvis_take_abandoned(
+    owner text, live uuid[], predecessors text, lease interval, most integer
+)
 RETURNS TABLE (turn_id uuid, user_id uuid, username text)
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH gone AS (
         SELECT id FROM turns
          WHERE status IN ('queued', 'running')
-           AND lease_owner <> owner
+           AND id <> ALL (live)
            AND (lease_until < now()
-                OR (predecessors <> '' AND lease_owner <> taker AND starts_with(lease_owner, predecessors)))
+                OR (predecessors <> '' AND lease_owner <> owner AND starts_with(lease_owner, predecessors)))
          ORDER BY id
          LIMIT most
            FOR UPDATE SKIP LOCKED
     ), taken AS (
-        UPDATE turns SET lease_owner = taker, lease_until = now() + lease
+        UPDATE turns SET lease_owner = owner, lease_until = now() + lease
           FROM gone WHERE turns.id = gone.id
         RETURNING turns.id, turns.user_id
     )

@@ -378,7 +378,7 @@ async def _serves(url: str) -> None:
             user, ChatCommand(text="hi"), turn_id=new_id(), owner="o", lease_s=-1, waiting=False
         )
         assert await users.owner_of_turn(turn.id) == user
-        assert [ref.turn_id for ref in await turns.abandoned("p", predecessors="", limit=1)] == [turn.id]
+        assert [ref.turn_id for ref in await turns.abandoned("p", [], predecessors="", limit=1)] == [turn.id]
         async with database.transaction(user) as transaction:
             (row,) = await transaction.raw("SELECT * FROM jarvis_search_messages('hi', 5, 0)")
         assert row["message_id"] == turn.user_message_id

@@ -15,7 +15,7 @@ from jarvis.web import socket as web_socket
 from jarvis.web.application import ROUTES
 from jarvis.web.schema import DESCRIBED, NOTES, describe
 
-INWARD_ONLY = {"User", "ChatCommand", "Turn", "LogEntry", "Probe", "StoredTurn", "ProblemAnswer"}
+INWARD_ONLY = {"History", "User", "ChatCommand", "Turn", "LogEntry", "Probe", "StoredTurn", "ProblemAnswer"}
 """Structs that never cross the wire by themselves."""
 PARTS = {"ChatFields", "FrameHead"}
 """What others are made of, or a first look at them."""

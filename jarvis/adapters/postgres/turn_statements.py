@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Interval, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from jarvis.adapters.postgres.message_rows import COLUMNS, MessageRow
 from jarvis.adapters.postgres.schema import (
@@ -317,6 +317,7 @@ CHECKPOINT = Statement(
 
 class Renew(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
+    live: list[UUID]
     lease: timedelta
 
 
@@ -324,15 +325,15 @@ class Cancelled(NamedTuple):
     turn_id: UUID
 
 
-_cancelled = sa.func.jarvis_renew_leases(_bind("owner", Text), _bind("lease", Interval)).table_valued(
-    sa.column("turn_id", Uuid)
-)
+_cancelled = sa.func.jarvis_renew_leases(
+    _bind("owner", Text), _bind("live", ARRAY(Uuid)), _bind("lease", Interval)
+).table_valued(sa.column("turn_id", Uuid))
 RENEW = Statement(sa.select(_cancelled.c.turn_id), arguments=Renew, row=Cancelled)
 
 
 class TakeAbandoned(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
-    taker: str
+    live: list[UUID]
     predecessors: str
     lease: timedelta
     limit: int
@@ -346,7 +347,7 @@ class Abandoned(NamedTuple):
 
 _abandoned = sa.func.jarvis_take_abandoned(
     _bind("owner", Text),
-    _bind("taker", Text),
+    _bind("live", ARRAY(Uuid)),
     _bind("predecessors", Text),
     _bind("lease", Interval),
     _bind("limit", sa.Integer),

@@ -120,16 +120,17 @@ class PostgresTurns:
             if await transaction.first(statements.REQUEST_CANCEL, wanted) is None:
                 raise NotFound("turn")
 
-    async def renew(self, owner: str, lease_s: float) -> list[UUID]:
-        renew = statements.Renew(owner=owner, lease=timedelta(seconds=lease_s))
+    async def renew(self, owner: str, live: list[UUID], lease_s: float) -> list[UUID]:
+        renew = statements.Renew(owner=owner, live=live, lease=timedelta(seconds=lease_s))
         async with self._database.transaction(None) as transaction:
             return [row.turn_id for row in await transaction.all(statements.RENEW, renew)]
 
-    async def abandoned(self, owner: str, *, predecessors: str, limit: int) -> list[TurnRef]:
+    async def abandoned(
+        self, owner: str, live: list[UUID], *, predecessors: str, limit: int
+    ) -> list[TurnRef]:
         take = statements.TakeAbandoned(
             owner=owner,
-            # Not `owner` itself, whose renewals would keep for ever what a failing sweep did not end.
-            taker=f"{owner}#sweep",
+            live=live,
             predecessors=predecessors,
             lease=timedelta(seconds=TAKEOVER_LEASE_S),
             limit=limit,

@@ -1,0 +1,74 @@
+"""Ends the turns that nobody runs any more: those of processes that died, and those that were lost."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+from uuid import UUID
+
+from jarvis.core.errors import JarvisError
+from jarvis.core.ports import TurnOutcome, TurnRef, TurnStore
+
+PERIOD_S = 5.0
+LIMIT = 100
+SEQ_GAP = 1_000_000
+"""Added to the checkpointed seq of a turn whose process died. An attempt cannot have used so many:
+an answer has at most 2**18 bytes, and an event at least one of them."""
+
+
+class Reporter(Protocol):
+    """Where a defect is told of; it never raises."""
+
+    def exception(self, event: str) -> None: ...
+
+
+class Sweeper:
+    """Sweeps at the start, when it finds what a predecessor in this place has left, and every PERIOD_S."""
+
+    def __init__(
+        self,
+        store: TurnStore,
+        reporter: Reporter,
+        *,
+        owner: str,
+        predecessors: str,
+        live: Callable[[], list[UUID]],
+    ) -> None:
+        self._store = store
+        self._reporter = reporter
+        self._owner = owner
+        self._predecessors = predecessors
+        self._live = live
+
+    async def run(self) -> None:
+        """Sweep for ever; to be cancelled."""
+        while True:
+            if await self._sweep() < LIMIT:
+                await asyncio.sleep(PERIOD_S)
+
+    async def _sweep(self) -> int:
+        """Return how many turns were ended."""
+        try:
+            refs = await self._store.abandoned(
+                self._owner, self._live(), predecessors=self._predecessors, limit=LIMIT
+            )
+            for ref in refs:
+                await self._interrupt(ref)
+        except JarvisError:
+            return 0  # the database is away: its own health check says so
+        except Exception:  # noqa: BLE001 one defect must not end the sweeping
+            self._reporter.exception("sweep_defect")
+            return 0
+        return len(refs)
+
+    async def _interrupt(self, ref: TurnRef) -> None:
+        stored = await self._store.get(ref.user, ref.turn_id)
+        await self._store.finish(
+            ref.user,
+            ref.turn_id,
+            TurnOutcome(
+                status="interrupted",
+                text=stored.partial_text,
+                last_seq=stored.checkpoint_seq + SEQ_GAP,
+                metadata=None,
+            ),
+        )
