@@ -364,6 +364,6 @@ async def test_text_that_would_overflow_the_search_index_is_stored_whole(
     store: PostgresTurns, user: User
 ) -> None:
     turn = await begin(store, user)
-    text = " ".join(f"mot{n}é" for n in range(150_000))  # no word twice
+    text = " ".join(f"word{n}é" for n in range(150_000))  # no word twice
     ended = await store.finish(user, turn.id, complete(text))
     assert (await store.get(user, turn.id)).message == ended.message
