@@ -48,14 +48,6 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     parallel: int
     supervised: Supervised
 
-    def transport(self) -> httpx.AsyncHTTPTransport:
-        """A transport for an httpx (or OpenAI SDK) client with `url` as its base.
-
-        Connections are not kept: llama-server closes idle ones without a word, and the next request on such a
-        connection fails, whereas a new one costs 0.1 ms here.
-        """
-        return httpx.AsyncHTTPTransport(uds=str(self.uds), limits=httpx.Limits(max_keepalive_connections=0))
-
 
 async def start_llama(
     supervisor: Supervisor,

@@ -26,14 +26,18 @@ from jarvis.web.rates import TokenBucket
 from jarvis.web.requests import CancelFrame, ChatMessageFrame, FrameHead, OldFrame, ResumeFrame
 
 TEXT_FRAMES_PER_S = 30
+MAX_SOCKETS = 2_000
+"""Open at once in the process: at 152 KB each (docs/decisions.md) they take 300 MB."""
 MAX_FOLLOWED = 64
 """Turns that one socket may listen to at once."""
 FLUSH_S = 2.0
-QUIET_S = 0.05
 """How long a closing socket waits for its last frames to be taken."""
+QUIET_S = 0.05
+"""A closing socket hears its client out until nothing came for so long."""
 
 GOING_AWAY = 1001
 POLICY = 1008
+OVERLOADED = 1013
 TOO_BIG = 1009
 RESTART = 1012
 
@@ -56,8 +60,11 @@ class SocketError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
 async def socket(socket: WebSocket[Any, Any, Any]) -> None:
     """Speak the typed dialect or the old one, frame by frame."""
     services = services_of(socket)
-    connection = Connection(socket, services, bounds_of(socket))
     await socket.accept()
+    if len(services.sockets) >= MAX_SOCKETS:
+        await socket.close(code=OVERLOADED)
+        return
+    connection = Connection(socket, services, bounds_of(socket))
     services.sockets.add(connection)
     try:
         await connection.run()

@@ -26,7 +26,10 @@ async def endpoint(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[En
 
 
 def client(endpoint: Endpoint) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=endpoint.transport(), base_url=endpoint.url, timeout=120)
+    transport = httpx.AsyncHTTPTransport(
+        uds=str(endpoint.uds), limits=httpx.Limits(max_keepalive_connections=0)
+    )
+    return httpx.AsyncClient(transport=transport, base_url=endpoint.url, timeout=120)
 
 
 async def ask(endpoint: Endpoint, question: str, *, max_tokens: int = 32) -> str:

@@ -8,6 +8,7 @@ import random
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from jarvis.web.socket import MAX_SOCKETS
 from tests.clients import (
     NOBODY,
     Json,
@@ -406,3 +407,27 @@ async def test_an_old_turn_runs_on_when_its_socket_is_gone(server: Running, llm:
     llm.release()
     async with resumed(server, stored[-1]["turn_id"]) as events:
         assert (await events.rest())[-1]["status"] == "complete"
+
+
+class Filler:
+    """Takes a place among the open sockets."""
+
+    async def close(self, code: int) -> None:
+        raise AssertionError(code)
+
+
+async def test_a_full_server_says_so_and_serves_the_next_when_a_place_is_free(server: Running) -> None:
+    sockets = server.assembly.services.sockets
+    fillers = [Filler() for _ in range(MAX_SOCKETS - len(sockets))]
+    for filler in fillers:
+        sockets.add(filler)
+    try:
+        async with socket(server) as ws:
+            assert await ws.closed_with() == 1013
+        sockets.discard(fillers.pop())
+        async with socket(server) as ws:
+            await ws.send({"type": "ping"})
+            assert await ws.next() == {"type": "pong"}
+    finally:
+        for filler in fillers:
+            sockets.discard(filler)
