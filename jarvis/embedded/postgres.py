@@ -35,7 +35,10 @@ async def start_postgres(supervisor: Supervisor, data_dir: DataDir, *, bin_dir: 
     url = database_url(data_dir.run_dir)
 
     async def answers() -> None:
-        connection = await _connect(database_url(data_dir.run_dir, database="postgres"))
+        try:
+            connection = await _connect(database_url(data_dir.run_dir, database="postgres"))
+        except asyncpg.TooManyConnectionsError:
+            return  # busy is not away
         connection.terminate()
 
     supervised = supervisor.start(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -189,3 +189,11 @@ async def test_a_wrong_folder_of_programs_is_named(folder: Path) -> None:
         async with Supervisor(log_dir=data_dir.logs_dir, run_dir=data_dir.run_dir) as supervisor:
             with pytest.raises(PartUnavailable, match="POSTGRES_BIN"):
                 await start_postgres(supervisor, data_dir, bin_dir=folder)
+
+
+async def test_a_postgres_without_a_free_connection_counts_as_alive(folder: Path) -> None:
+    async with postgres(folder) as (dsn, supervisor), AsyncExitStack() as connections:
+        with suppress(asyncpg.TooManyConnectionsError):
+            while True:
+                connections.push_async_callback((await connect(dsn, timeout=5)).close)
+        await supervisor.part("postgres").child.probe()
