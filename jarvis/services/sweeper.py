@@ -22,7 +22,7 @@ class Reporter(Protocol):
 
 
 class Sweeper:
-    """Sweeps at the start, when it finds what a predecessor in this place has left, and every PERIOD_S."""
+    """Sweeps when told and every PERIOD_S; the first sweep finds what a predecessor here has left."""
 
     def __init__(
         self,
@@ -42,11 +42,11 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep for ever; to be cancelled."""
         while True:
-            if await self._sweep() < LIMIT:
+            if await self.sweep() < LIMIT:
                 await asyncio.sleep(PERIOD_S)
 
-    async def _sweep(self) -> int:
-        """Return how many turns were ended."""
+    async def sweep(self) -> int:
+        """Return how many turns were ended; 0 while the database is away."""
         try:
             refs = await self._store.abandoned(
                 self._owner, self._live(), predecessors=self._predecessors, limit=LIMIT

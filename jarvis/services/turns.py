@@ -27,6 +27,7 @@ from jarvis.services.sweeper import Reporter, Sweeper
 TEND_PERIOD_S = 0.5
 """How often leases are renewed, cancel flags read and texts checkpointed."""
 LEASE_S = 15.0
+FIRST_SWEEP_S = 2.0
 STORE_SECS_AT_EXIT = 2.0
 CANCEL_PATIENCE_S = 2.0
 FIRST_TURN_GUESS_S = 5.0
@@ -80,9 +81,14 @@ class Turns:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Own the tasks of all turns. At exit whatever still runs ends `interrupted`, and is stored."""
+        """Own the tasks of all turns. At exit whatever still runs ends `interrupted`, and is stored.
+
+        What a predecessor in this place left running is ended before anybody can ask for it.
+        """
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
+            with anyio.move_on_after(FIRST_SWEEP_S):
+                await self._sweeper.sweep()
             tasks.start_soon(self._tend)
             tasks.start_soon(self._sweeper.run)
             try:
