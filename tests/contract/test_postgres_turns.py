@@ -49,6 +49,7 @@ async def begin(
     waiting: bool = False,
     owner: str = OWNER,
     lease_s: float = 60,
+    history_limit: int = 0,
 ) -> Turn:
     return await store.begin(
         user,
@@ -57,6 +58,7 @@ async def begin(
         owner=owner,
         lease_s=lease_s,
         waiting=waiting,
+        history_limit=history_limit,
     )
 
 
@@ -367,3 +369,16 @@ async def test_text_that_would_overflow_the_search_index_is_stored_whole(
     text = " ".join(f"word{n}é" for n in range(150_000))  # no word twice
     ended = await store.finish(user, turn.id, complete(text))
     assert (await store.get(user, turn.id)).message == ended.message
+
+
+@pytest.mark.parametrize("limit", [1, 3, 200])
+async def test_a_begin_can_bring_the_history_along(store: PostgresTurns, user: User, limit: int) -> None:
+    first = await begin(store, user)
+    await store.finish(user, first.id, complete("one"))
+    second = await begin(store, user, conversation_id=first.conversation_id)
+    await store.finish(user, second.id, complete("two"))
+    third = await begin(store, user, conversation_id=first.conversation_id, history_limit=limit)
+    assert third.history == await store.history(third, limit=limit)
+    assert third.history is not None
+    assert [message.content for message in third.history.messages][-1] == "two"
+    assert third.history.total == 4
