@@ -151,10 +151,10 @@ class BareConnection:
         self._reader = reader
         self._writer = writer
 
-    def post(self, path: str, body: Json) -> None:
+    def post(self, path: str, body: Json, *, extra_head: str = "") -> None:
         data = json.dumps(body).encode()
         self._writer.write(
-            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{extra_head}"
             f"Content-Length: {len(data)}\r\n\r\n".encode()
             + data
         )

@@ -115,15 +115,16 @@ class Turns:
         try:
             async with self._admission.beginning(ticket):
                 waiting = not ticket.granted.is_set()
-                turn = await self._store.begin(
-                    user,
-                    command,
-                    turn_id=new_id(),
-                    owner=self._owner,
-                    lease_s=LEASE_S,
-                    waiting=waiting,
-                    history_limit=HISTORY_LIMIT,
-                )
+                with CancelScope(shield=True):  # what may be committed must be known here
+                    turn = await self._store.begin(
+                        user,
+                        command,
+                        turn_id=new_id(),
+                        owner=self._owner,
+                        lease_s=LEASE_S,
+                        waiting=waiting,
+                        history_limit=HISTORY_LIMIT,
+                    )
         except BaseException:
             self._admission.leave(ticket)
             raise

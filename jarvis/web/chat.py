@@ -49,17 +49,19 @@ async def chat(request: Request[Any, Any, Any]) -> ASGIApp:
     services.identity.remember(turn.conversation_id, user)
     if streamed:
         return EventStream(services.turns.follow(user, turn.id))
-    return await _whole_answer(services, turn, request.receive)
+    runs_on = "idempotency-key" in request.headers
+    return await _whole_answer(services, turn, request.receive, runs_on=runs_on)
 
 
-async def _whole_answer(services: Services, turn: Turn, receive: Receive) -> ASGIApp:
-    """Wait for the turn's end; a client that leaves meanwhile cancels it."""
+async def _whole_answer(services: Services, turn: Turn, receive: Receive, *, runs_on: bool) -> ASGIApp:
+    """Wait for the turn's end; a client that leaves meanwhile cancels it, unless it `runs_on`."""
     ending = asyncio.ensure_future(services.turns.terminal(turn.user, turn.id))
     gone = asyncio.ensure_future(client_gone(receive))
     try:
         await asyncio.wait({ending, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
-            await services.turns.cancel(turn.user, turn.id)
+            if not runs_on:
+                await services.turns.cancel(turn.user, turn.id)
             raise ClientGone
     finally:
         ending.cancel()

@@ -1,5 +1,7 @@
 """Clients that leave: a JSON turn ends with its client, every other runs on and can be resumed."""
 
+import asyncio
+import re
 import time
 
 import pytest
@@ -90,6 +92,34 @@ async def test_a_json_client_leaves_while_its_turn_waits(server: Running, llm: S
                     await client.leave()
                     assert (await events.rest())[-1]["status"] == "cancelled"
     assert [record.last_user_message for record in llm.log.generating] == ["first"]
+
+
+@moments
+async def test_a_json_client_with_a_key_leaves_and_its_turn_runs_on(
+    server: Running, llm: ScriptedModel, at_token: int
+) -> None:
+    gate, message = a_word(), a_word()
+    llm.script(Script(text="one two three", gate=gate, gate_at_token=at_token))
+    seen_leaving = await count_of_clients_gone(server)
+    async with bare_connection(server) as client:
+        client.post("/api/chat", {"message": message}, extra_head="Idempotency-Key: k\r\n")
+        await asked_of(llm, message, waiting=True)
+        await client.leave()
+        async with asyncio.timeout(5):
+            while await count_of_clients_gone(server) == seen_leaving:
+                pass
+    llm.release(gate)
+    async with resumed(server, await turn_id_of(server, message)) as events:
+        end = (await events.rest())[-1]
+    assert (end["status"], end["content"]) == ("complete", "one two three")
+
+
+async def count_of_clients_gone(server: Running) -> int:
+    metrics = (await server.http.get("/metrics")).text
+    found = re.search(
+        r'^http_requests_total{[^}]*route="/api/chat",status="499"} (\d+)', metrics, re.MULTILINE
+    )
+    return int(found[1]) if found else 0
 
 
 @moments
