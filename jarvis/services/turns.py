@@ -6,8 +6,9 @@ whoever wants to hear it reads the log.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, asynccontextmanager
+from typing import TypeVar
 from uuid import UUID
 
 import anyio
@@ -23,6 +24,8 @@ from jarvis.services.admission import Admission, Ticket
 from jarvis.services.live import LiveTurn
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
 from jarvis.services.sweeper import Reporter, Sweeper
+
+T = TypeVar("T")
 
 TEND_PERIOD_S = 0.5
 """How often leases are renewed, cancel flags read and texts checkpointed."""
@@ -115,8 +118,8 @@ class Turns:
         try:
             async with self._admission.beginning(ticket):
                 waiting = not ticket.granted.is_set()
-                with CancelScope(shield=True):  # what may be committed must be known here
-                    turn = await self._store.begin(
+                turn = await _shielded(  # what may be committed must be known here
+                    self._store.begin(
                         user,
                         command,
                         turn_id=new_id(),
@@ -125,6 +128,7 @@ class Turns:
                         waiting=waiting,
                         history_limit=HISTORY_LIMIT,
                     )
+                )
         except BaseException:
             self._admission.leave(ticket)
             raise
@@ -325,3 +329,10 @@ class Turns:
         if chars > live.checkpoint_chars:
             await self._store.checkpoint(live.turn.user, live.turn.id, text=text, seq=seq)
             live.checkpoint_chars = chars
+
+
+async def _shielded(work: Awaitable[T]) -> T:
+    """Await `work` to its end, whoever is cancelled meanwhile."""
+    with CancelScope(shield=True):
+        return await work
+    raise AssertionError("a scope that nobody cancels swallows nothing")
