@@ -80,7 +80,7 @@ def parse_config(text: str) -> dict[str, str]:
 
 def parse_default_index(help_text: str) -> str:
     """The index pip uses when none is configured, from the text of `pip install --help`."""
-    found = re.search(r"--index-url\s.*?\(default:?\s+(\S+?)\)", help_text, re.DOTALL)
+    found = re.search(r"index-url\s.*?\(default:?\s+(\S+?)\)", help_text, re.DOTALL)
     if found is None:
         raise WeightsUnavailable(
             "pip does not tell which package index it uses. Name one, for example with PIP_INDEX_URL."

@@ -8,9 +8,9 @@ from jarvis.embedded.package_index import links_in, parse_config, parse_default_
 CONFIG = """
 :env:.cert='/certs/env.pem'
 global.cert='/certs/global.pem'
-global.index-url='https://global.example/simple'
-install.index-url='https://user:secret@mirror.example/simple/'
-global.extra-index-url='\\nhttps://one.example/simple\\nhttps://two.example/simple/'
+global.index-url='https://global.example/index'
+install.index-url='https://user:secret@mirror.example/index/'
+global.extra-index-url='\\nhttps://one.example/index\\nhttps://two.example/index/'
 global.find-links='/wheels https://links.example/ file:///more'
 global.proxy='http://proxy.example:3128'
 freeze.index-url='https://unrelated.example/'
@@ -21,15 +21,15 @@ not a setting
 def test_the_environment_beats_a_command_and_that_beats_global() -> None:
     options = parse_config(CONFIG)
     assert options["cert"] == "/certs/env.pem"
-    assert options["index-url"] == "https://user:secret@mirror.example/simple/"
+    assert options["index-url"] == "https://user:secret@mirror.example/index/"
 
 
 def test_settings_are_read_as_pip_reads_them() -> None:
     settings = read_settings(parse_config(CONFIG))
     assert settings.index_urls == (
-        "https://user:secret@mirror.example/simple/",
-        "https://one.example/simple/",
-        "https://two.example/simple/",
+        "https://user:secret@mirror.example/index/",
+        "https://one.example/index/",
+        "https://two.example/index/",
     )
     assert settings.wheel_dirs == (Path("/wheels"), Path("/more"))
     assert (settings.cert, settings.proxy) == ("/certs/env.pem", "http://proxy.example:3128")
