@@ -19,6 +19,7 @@ from jarvis.web.server import bind, serve
 from jarvis.web.socket import RESTART
 
 DRAINING = "draining"
+TRUSTED = "TRUST_NETWORK is set: whoever reaches this address can read and write everything."
 
 log = structlog.stdlib.get_logger("jarvis")
 
@@ -65,6 +66,8 @@ async def _serve(
     stop = asyncio.Event()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_leave, settings, assembly.services, signals, stop)
+        if not settings.on_loopback:
+            log.warning("network.trusted", detail=TRUSTED)
         log.info("listening", url=f"http://{_host_in_url(settings.host)}:{port}", version=__version__)
         await serve(app, listener, stop=stop)
         tasks.cancel_scope.cancel()

@@ -142,6 +142,14 @@ async def test_a_bind_that_others_reach_needs_a_word() -> None:
     assert "TRUST_NETWORK" in told
 
 
+async def test_the_word_is_taken_and_its_price_is_told(database_url: str, model: ScriptedModel) -> None:
+    opened = {"HOST": "0.0.0.0", "TRUST_NETWORK": "true"}  # noqa: S104  what is asked for
+    environment = opened | {"DATABASE_URL": database_url, "LLM_BACKEND": "ollama", "OLLAMA_URL": model.url}
+    async with jarvis_process(environment) as jarvis:
+        assert (await jarvis.http.get("/ready", headers={"Host": "anything.example"})).status_code == 200
+        assert "network.trusted" in jarvis.log
+
+
 async def test_a_taken_port_is_told_in_a_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
