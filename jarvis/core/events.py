@@ -94,11 +94,13 @@ class TurnError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     partial: Message | None = None
 
 
+Terminal = ChatResponse | TurnError
 TurnEvent = Ack | Context | Delta | Notice | Resync | ChatResponse | TurnError
 EVENT_TYPES = ("ack", "context", "delta", "notice", "resync", "chat_response", "error")
 
 
 _encoder = msgspec.json.Encoder()
+_terminal_decoder = msgspec.json.Decoder(Terminal)
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,5 +117,10 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
             seq=event.seq,
             type=str(event.__struct_config__.tag),
             data=_encoder.encode(event),
-            terminal=isinstance(event, ChatResponse | TurnError),
+            terminal=isinstance(event, Terminal),
         )
+
+
+def decode_terminal(data: bytes) -> Terminal:
+    """Read a terminal entry's event back."""
+    return _terminal_decoder.decode(data)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from anyio import CancelScope
 
 from jarvis.core.errors import JarvisError
+from jarvis.core.events import Terminal
 from jarvis.core.ports import Finish
 from jarvis.core.types import ContextReport, HistoryReport, MessageStatus, Turn
 
@@ -36,6 +37,7 @@ class LiveTurn:
         "scope",
         "started_at",
         "storing",
+        "terminal",
         "text_chars",
         "turn",
         "unheard_since",
@@ -55,6 +57,7 @@ class LiveTurn:
             budget_tokens=0, prompt_tokens=0, history=HistoryReport(sent=0, summarised=0, dropped=0)
         )
         self.finish: Finish | None = None
+        self.terminal: Terminal | None = None
         self.checkpoint_chars = 0
         self.text_chars = 0
         self._text: list[str] = []

@@ -15,7 +15,7 @@ import msgspec
 from jarvis.core import prompt
 from jarvis.core.endings import terminal_event
 from jarvis.core.errors import JarvisError, TimedOut, Unavailable
-from jarvis.core.events import Ack, Context, Delta, Notice, TurnError
+from jarvis.core.events import Ack, Context, Delta, Notice, Terminal, TurnError
 from jarvis.core.ports import LLM, Ending, Options, StoredTurn, TurnLog, TurnOutcome, TurnStore
 from jarvis.core.types import (
     ChatCommand,
@@ -147,15 +147,17 @@ class Orchestrator:
             self.give_up(live, exc)
         else:
             live.next_seq()
-            self._log.append(terminal_event(stored))
-            self._metrics.turn_ended(stored.status)
+            self._conclude(live, terminal_event(stored))
 
     def give_up(self, live: LiveTurn, error: JarvisError) -> None:
         """Tell that the turn's end could not be stored; its row is ended by the sweep."""
-        self._log.append(
-            TurnError(turn_id=live.turn.id, seq=live.next_seq(), code=error.code, message=error.detail)
-        )
-        self._metrics.turn_ended("failed")
+        event = TurnError(turn_id=live.turn.id, seq=live.next_seq(), code=error.code, message=error.detail)
+        self._conclude(live, event)
+
+    def _conclude(self, live: LiveTurn, event: Terminal) -> None:
+        live.terminal = event
+        self._log.append(event)
+        self._metrics.turn_ended(event.status)
 
     async def _finish(self, turn: Turn, outcome: TurnOutcome) -> StoredTurn:
         give_up_at = time.perf_counter() + self._policy.turn_s

@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from jarvis.core.endings import retell
 from jarvis.core.errors import Draining, JarvisError, NotFound, TimedOut, Unavailable
-from jarvis.core.events import LogEntry
+from jarvis.core.events import LogEntry, Terminal, decode_terminal
 from jarvis.core.ports import TurnLog, TurnStore
 from jarvis.core.types import ChatCommand, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
@@ -173,7 +173,7 @@ class Turns:
         for entry in retell(stored, stored.message, after):
             yield entry
 
-    async def terminal(self, user: User, turn_id: UUID) -> LogEntry:
+    async def terminal(self, user: User, turn_id: UUID) -> Terminal:
         """Wait for the turn's end and return its last event: for those who need none of the others.
 
         Raises NotFound("turn").
@@ -186,11 +186,11 @@ class Turns:
             finally:
                 live.listeners -= 1
                 live.unheard_since = time.perf_counter()
-            async with aclosing(self._log.read(turn_id, after=live.seq - 1)) as entries:
-                async for entry in entries:
-                    return entry
+            if live.terminal is not None:
+                return live.terminal
         async with aclosing(self.follow(user, turn_id)) as entries:
-            return [entry async for entry in entries if entry.terminal][-1]
+            last = [entry async for entry in entries][-1]
+        return decode_terminal(last.data)
 
     async def view(self, user: User, turn_id: UUID) -> TurnView:
         """Raises NotFound("turn")."""

@@ -8,7 +8,7 @@ from litestar import Request, post
 from litestar.types import ASGIApp, Receive
 
 from jarvis.core.errors import JarvisError
-from jarvis.core.events import ChatResponse, TurnError
+from jarvis.core.events import TurnError
 from jarvis.core.types import Turn
 from jarvis.web.body import ClientGone
 from jarvis.web.context import Services, bounds_of, read_body, services_of, user_of
@@ -18,7 +18,6 @@ from jarvis.web.requests import ChatRequest, UserQuery
 from jarvis.web.responses import Body, EventStream, client_gone
 
 _encoder = msgspec.json.Encoder()
-_event_decoder = msgspec.json.Decoder(ChatResponse | TurnError)
 
 
 class TurnFailed(JarvisError):
@@ -66,7 +65,7 @@ async def _whole_answer(services: Services, turn: Turn, receive: Receive, *, run
     finally:
         ending.cancel()
         gone.cancel()
-    event = _event_decoder.decode(ending.result().data)
+    event = ending.result()
     if isinstance(event, TurnError):
         raise TurnFailed(event, turn)
     return Body(_encoder.encode(event.answer()))

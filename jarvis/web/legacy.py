@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from jarvis.core.errors import JarvisError, Overloaded
-from jarvis.core.events import ChatResponse, TurnError
+from jarvis.core.events import TurnError
 from jarvis.core.types import Message, utc_now
 from jarvis.services.identity import DEFAULT_PROFILE
 from jarvis.web.asgi import ASGIApp, Receive, Scope, Send
@@ -23,7 +23,6 @@ MAX_WAITING = 8
 """Frames of the old dialect that may wait on one socket besides the one being answered."""
 
 _encoder = msgspec.json.Encoder()
-_event_decoder = msgspec.json.Decoder(ChatResponse | TurnError)
 
 
 class OldResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +96,7 @@ class OldDialect:
         self._services.identity.remember(turn.conversation_id, user)
         if is_own:
             self._conversations[name] = turn.conversation_id
-        terminal = await self._services.turns.terminal(user, turn.id)
-        event = _event_decoder.decode(terminal.data)
+        event = await self._services.turns.terminal(user, turn.id)
         if isinstance(event, TurnError):
             return _encoder.encode(OldError(error=event.message, code=event.code, timestamp=utc_now()))
         return _encoder.encode(

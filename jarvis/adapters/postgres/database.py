@@ -165,7 +165,6 @@ class Database:
     def _connect_options(self) -> dict[str, Any]:
         return {
             "timeout": self._settings.connect_timeout_s,
-            "command_timeout": self._settings.statement_timeout_s,
             "statement_cache_size": 100 if self._settings.statement_cache else 0,
             "max_cached_statement_lifetime": 0,
             "server_settings": {"application_name": "jarvis", **self._session_settings},
