@@ -25,7 +25,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LogFormat = Literal["console", "json"]
 
 _HIDDEN = "[hidden]"
@@ -248,5 +247,5 @@ class Metrics:
         self._completion_tokens.inc(completion)
 
     def render(self) -> bytes:
-        """Return the Prometheus text exposition; its type is METRICS_MEDIA_TYPE."""
+        """Return the Prometheus text exposition, format 0.0.4."""
         return generate_latest(self.registry)

@@ -96,7 +96,6 @@ class TurnError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
 
 Terminal = ChatResponse | TurnError
 TurnEvent = Ack | Context | Delta | Notice | Resync | ChatResponse | TurnError
-EVENT_TYPES = ("ack", "context", "delta", "notice", "resync", "chat_response", "error")
 
 
 _encoder = msgspec.json.Encoder()

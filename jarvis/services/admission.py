@@ -47,9 +47,6 @@ class Admission:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def is_busy(self, conversation_id: UUID) -> bool:
-        return conversation_id in self._lanes
-
     def enter(self, conversation_id: UUID | None, *, if_busy_reject: bool = False) -> Ticket:
         """Take a place, granted at once where one is free.
 

@@ -42,10 +42,10 @@ class RequestMetrics(Protocol):
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`loopback`: the server is bound to a loopback address. `port` may be told later, by `listening_on`."""
+    """`loopback`: the server is bound to a loopback address."""
 
     loopback: bool
-    port: int = 0
+    port: int
     allowed_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     max_url_bytes: int = 8 * 1024
@@ -100,13 +100,8 @@ class Edge:
         self._id_prefix = secrets.token_hex(8)
         self._ids = itertools.count(1)
         self._logs_probes = log.is_enabled_for(DEBUG)
-        self.listening_on(config.port)
-
-    def listening_on(self, port: int) -> None:
-        """Take the port that the system chose; the Host and Origin rules depend on it."""
-        config = self._config
         self._policy = OriginPolicy(
-            port=port,
+            port=config.port,
             loopback=config.loopback,
             allowed_origins=config.allowed_origins,
             allowed_hosts=config.allowed_hosts,

@@ -12,7 +12,7 @@ from jarvis.web.responses import Body
 
 @get("/health")
 async def health(request: Request[Any, Any, Any]) -> ASGIApp:
-    """Tell that the process lives, and how its services are. Answered by the edge before it gets here."""
+    """Tell that the process lives, and how its services are."""  # the edge answers it, before it gets here
     return Body(services_of(request).health.body)
 
 

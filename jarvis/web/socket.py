@@ -35,7 +35,6 @@ FLUSH_S = 2.0
 QUIET_S = 0.05
 """A closing socket hears its client out until nothing came for so long."""
 
-GOING_AWAY = 1001
 POLICY = 1008
 OVERLOADED = 1013
 TOO_BIG = 1009

@@ -302,13 +302,6 @@ async def test_host_and_origin_are_checked_before_routing(client: Client) -> Non
     assert client.metrics.seen == [("GET", "unmatched", status) for status in (403, 400, 400, 403)]
 
 
-async def test_the_port_may_be_told_later(litestar: ASGIApp) -> None:
-    client = Client(litestar, port=0)
-    assert (await client.ask("GET", "/")).status == 403
-    client.edge.listening_on(8100)
-    assert (await client.ask("GET", "/")).status == 200
-
-
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 async def test_open_paths_take_any_host_and_origin(client: Client, path: str, method: str) -> None:
