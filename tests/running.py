@@ -62,9 +62,7 @@ async def running(database_url: str, model_url: str, **settings: str) -> AsyncGe
     port: int = listener.getsockname()[1]
     stop = asyncio.Event()
     async with open_assembly(loaded, place=f"test:{port}") as assembly:
-        serving = asyncio.create_task(
-            serve(build_app(loaded, assembly, port=port), listener, stop=stop, close_within_s=1.0)
-        )
+        serving = asyncio.create_task(serve(build_app(loaded, assembly, port=port), listener, stop=stop))
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
             yield Running(

@@ -67,7 +67,7 @@ async def serve(
     *,
     stop: asyncio.Event,
     header_timeout_s: float = 30.0,
-    close_within_s: float = 2.0,
+    close_within_s: float = 1.0,
 ) -> None:
     """Serve `app` until `stop` is set, then let requests finish for `close_within_s` and cancel the rest.
 

@@ -30,7 +30,7 @@ MAX_SOCKETS = 2_000
 """Open at once in the process: at 152 KB each (docs/decisions.md) they take 300 MB."""
 MAX_FOLLOWED = 64
 """Turns that one socket may listen to at once."""
-FLUSH_S = 2.0
+FLUSH_S = 1.0
 """How long a closing socket waits for its last frames to be taken."""
 QUIET_S = 0.05
 """A closing socket hears its client out until nothing came for so long."""

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import anyio
 
-CLOSE_WITHIN_S = 4.0
+CLOSE_WITHIN_S = 2.0
 """The time a socket takes at most to send what waits, and then its close frame."""
 
 
