@@ -70,6 +70,12 @@ class InProcessTurnLog:
         tail = self._tails.get(turn_id)
         return tail.entries[-1].seq if tail is not None else None
 
+    def forget(self, turn_id: UUID) -> None:
+        tail = self._ended.pop(turn_id, None)
+        if tail is not None:
+            del self._tails[turn_id]
+            self._ended_bytes -= tail.size
+
     def _forget_old(self) -> None:
         now = asyncio.get_running_loop().time()
         while self._ended:
@@ -77,5 +83,4 @@ class InProcessTurnLog:
             due = tail.ended_at is not None and now - tail.ended_at > RETENTION_S
             if not due and self._ended_bytes <= MAX_ENDED_BYTES:
                 return
-            del self._ended[turn_id], self._tails[turn_id]
-            self._ended_bytes -= tail.size
+            self.forget(turn_id)

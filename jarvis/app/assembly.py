@@ -18,6 +18,7 @@ from jarvis.adapters.postgres.conversations import PostgresConversations
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.migrations import HEAD, current_revision, migrate
 from jarvis.adapters.postgres.row_security import verify_row_security
+from jarvis.adapters.postgres.titles import PostgresTitles
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.adapters.turn_log import InProcessTurnLog
@@ -27,10 +28,12 @@ from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.postgres import start_postgres
 from jarvis.embedded.supervisor import Supervisor
 from jarvis.services.admission import Admission
+from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck, MemoryUsage, Probe
 from jarvis.services.identity import LocalIdentity
 from jarvis.services.orchestrator import Orchestrator, Policy
-from jarvis.services.turns import Turns
+from jarvis.services.titles import Titles
+from jarvis.services.turns import Limits, Turns
 from jarvis.settings import Settings
 from jarvis.telemetry import Metrics
 from jarvis.web.context import Services
@@ -90,6 +93,7 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         await stack.enter_async_context(services.turns.running())
         await services.health.check()
         tasks.start_soon(services.health.run)
+        tasks.start_soon(services.feed.run)
         tasks.start_soon(model.run)
         yield Assembly(
             services=services,
@@ -128,15 +132,25 @@ def _services(
         ),
         metrics=metrics,
     )
+    reporter = structlog.stdlib.get_logger("jarvis.background")
+    conversations = PostgresConversations(database)
+    feed = ConversationFeed(conversations, reporter)
     turns = Turns(
         store=store,
         log=log_of_turns,
         orchestrator=orchestrator,
         admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
-        reporter=structlog.stdlib.get_logger("jarvis.turns"),
+        feed=feed,
+        titles=Titles(
+            store=PostgresTitles(database),
+            llm=llm,
+            system_prompt=settings.system_prompt,
+            feed=feed,
+            reporter=reporter,
+        ),
+        reporter=reporter,
         place=place,
-        turn_s=settings.turn_secs,
-        detached_turn_s=settings.detached_turn_secs,
+        limits=Limits(turn_s=settings.turn_secs, detached_s=settings.detached_turn_secs),
     )
     health = HealthCheck(
         {
@@ -158,7 +172,8 @@ def _services(
     )
     return Services(
         turns=turns,
-        conversations=PostgresConversations(database),
+        conversations=conversations,
+        feed=feed,
         identity=LocalIdentity(PostgresUsers(database)),
         health=health,
         sockets=sockets,

@@ -3,6 +3,7 @@
 JarvisError
 ├── Invalid            400  the request itself is wrong; carries the field
 ├── NotFound           404  also for what belongs to someone else
+├── Conflict           409  what is asked does not fit what is there
 ├── Busy               409  the conversation is answering already
 ├── Overloaded         503  a bounded queue is full
 ├── Draining           503  the process is about to end
@@ -85,6 +86,10 @@ class NotFound(JarvisError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"There is no such {what}.")
+
+
+class Conflict(JarvisError):
+    code = "conflict"
 
 
 class Busy(JarvisError):

@@ -1,4 +1,6 @@
-"""What happens in a turn, in order: the same events over SSE, over WebSocket and in the turn's log."""
+"""What happens, as clients are told: in a turn, in order (the same over SSE, over WebSocket and in the turn's
+log), and, to those who subscribe, in a profile's conversations.
+"""
 
 from uuid import UUID
 
@@ -8,6 +10,8 @@ from msgspec import UNSET, UnsetType
 from jarvis.core.types import (
     ChatAnswer,
     ContextReport,
+    Conversation,
+    ConversationChange,
     HistoryReport,
     Message,
     MessageStatus,
@@ -92,6 +96,13 @@ class TurnError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     message: str
     status: MessageStatus = "failed"
     partial: Message | None = None
+
+
+class ConversationEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="conversation"):
+    """Something changed in a conversation; belongs to no turn."""
+
+    event: ConversationChange
+    conversation: Conversation
 
 
 Terminal = ChatResponse | TurnError

@@ -13,6 +13,7 @@ import msgspec
 
 from jarvis.core.events import LogEntry, TurnEvent
 from jarvis.core.types import (
+    AgainCommand,
     ChatCommand,
     ContextReport,
     Conversation,
@@ -121,6 +122,10 @@ class TurnLog(Protocol):
         """Return the newest seq, or None where the log has nothing of this turn."""
         ...
 
+    def forget(self, turn_id: UUID) -> None:
+        """Drop a turn that has ended; one that has not is kept until it has."""
+        ...
+
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn's row remembers, so that its answer can be told again."""
@@ -187,6 +192,23 @@ class TurnStore(Protocol):
         """
         ...
 
+    async def begin_again(
+        self,
+        user: User,
+        command: AgainCommand,
+        *,
+        turn_id: UUID,
+        owner: str,
+        lease_s: float,
+        waiting: bool,
+        history_limit: int = 0,
+    ) -> Turn:
+        """Commit a turn that answers the last user message again, and otherwise do as `begin`.
+
+        Raises NotFound("conversation"), and Conflict where nobody has said anything.
+        """
+        ...
+
     async def start(self, user: User, turn_id: UUID) -> None:
         """Turn `queued` into `running`."""
         ...
@@ -202,6 +224,8 @@ class TurnStore(Protocol):
     async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome) -> StoredTurn:
         """Commit the answer and the turn's end in one transaction.
 
+        Where the user's message has an answer, that becomes an alternative of the new one; a new one that
+        failed or is empty becomes an alternative of it instead, unless that failed or is empty too.
         Idempotent: of a turn that has ended already, the stored end is returned and nothing is changed.
         """
         ...
@@ -282,6 +306,15 @@ class ConversationStore(Protocol):
         status: ConversationStatus = "active",
     ) -> ConversationPage:
         """Page from the newest activity."""
+        ...
+
+
+class TitleStore(Protocol):
+    async def settle(self, user: User, conversation_id: UUID, title: str | None) -> bool:
+        """Give a conversation this title for good (None: the one it has), unless it was settled before.
+
+        Returns whether that changed anything: false also where there is no such conversation.
+        """
         ...
 
 

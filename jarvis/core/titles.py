@@ -1,6 +1,19 @@
-"""What a conversation is called before anybody names it."""
+"""What a conversation is called: after its first message, until the model has found a better title. Pure."""
+
+from collections.abc import Sequence
+
+from jarvis.core.ports import PromptMessage
 
 LONGEST_TITLE_CHARS = 60
+EXCERPT_CHARS = 2_000
+"""Of either side of the exchange: enough to tell what it is about."""
+
+REQUEST = (
+    "Write a title for this conversation: three to six words, on one line, in the language of my message "
+    "above. Only the title: no quotation marks, no explanation."
+)
+_QUOTES = "\"'`*_#\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019"
+"""What models put around a title: quotation marks of several languages, and Markdown's."""
 
 
 def title_of(text: str) -> str:
@@ -13,3 +26,24 @@ def title_of(text: str) -> str:
     if not space:
         start = words[: LONGEST_TITLE_CHARS - 1]
     return f"{start}…"
+
+
+def title_prompt(system: str, text: str, answer: str) -> Sequence[PromptMessage]:
+    """Ask for a title at the end of the exchange: a model that has just had that need not read it again."""
+    head = [PromptMessage(role="system", content=system)] if system else []
+    return [
+        *head,
+        PromptMessage(role="user", content=text[:EXCERPT_CHARS]),
+        PromptMessage(role="assistant", content=answer[:EXCERPT_CHARS]),
+        PromptMessage(role="user", content=REQUEST),
+    ]
+
+
+def title_in(answer: str) -> str | None:
+    """Return the title in a model's answer, without what models put around one; None where there is none."""
+    line = next((line for line in answer.splitlines() if line.strip()), "")
+    label, colon, rest = line.partition(":")
+    if colon and label.strip(_QUOTES + " ").lower() in {"title", "titre"}:
+        line = rest
+    line = " ".join(line.split()).strip(_QUOTES + " .")
+    return line if line and len(line) <= LONGEST_TITLE_CHARS else None

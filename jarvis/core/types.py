@@ -16,6 +16,7 @@ Role = Literal["user", "assistant", "system", "tool"]
 MessageStatus = Literal["complete", "cancelled", "interrupted", "failed"]
 TurnStatus = Literal["queued", "running", "complete", "cancelled", "interrupted", "failed"]
 ConversationStatus = Literal["active", "archived"]
+ConversationChange = Literal["created", "updated", "deleted"]
 IfBusy = Literal["queue", "reject", "interrupt"]
 
 INT64_MAX = 2**63 - 1
@@ -161,6 +162,15 @@ class ChatCommand(msgspec.Struct, frozen=True, kw_only=True):
     """The client's own mark, echoed in the turn's `ack`."""
 
 
+class AgainCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish for another answer to a conversation's last user message, else asked for as it was then."""
+
+    conversation_id: UUID
+    model: str | None = None
+    temperature: float | None = None
+    source: str = "rest"
+
+
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """The newest messages before some place, oldest first; `total` counts those not fetched too."""
 
@@ -180,6 +190,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     command: ChatCommand
     conversation_model: str | None
     conversation_system_prompt: str | None
+    title_is_settled: bool
+    """False: the conversation is called after its first message, for want of a better title."""
     created_at: datetime
     history: History | None = None
     """What was said before, where it was read with the beginning."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 
@@ -56,6 +57,12 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     failed_checks: list[str]
 
 
+class SystemStatus(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="system_status"):
+    """What a WebSocket is told that subscribes to `status`."""
+
+    status: Health
+
+
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """How to ask one service: `ping` raises a JarvisError; `starting` says what a start still waits for."""
 
@@ -85,6 +92,8 @@ class HealthCheck:
         """Reasons beyond the services for not being ready, such as `draining`."""
         self.body = b""
         """The JSON of `health()`, at most RECHECK_PERIOD_S old."""
+        self._watchers: list[Callable[[bytes], None]] = []
+        self._told: list[str] = []
         self._render()
 
     def health(self) -> Health:
@@ -124,6 +133,16 @@ class HealthCheck:
     def asked(self) -> Iterable[ServiceName]:
         """Which services are configured."""
         return self._probes.keys()
+
+    @contextmanager
+    def watched(self, deliver: Callable[[bytes], None]) -> Generator[None]:
+        """Have a SystemStatus's JSON delivered now and when a status changes, until this is left."""
+        deliver(msgspec.json.encode(SystemStatus(status=self.health())))
+        self._watchers.append(deliver)
+        try:
+            yield
+        finally:
+            self._watchers.remove(deliver)
 
     def is_up(self, name: ServiceName) -> bool:
         return self._services[name].status == "healthy"
@@ -172,7 +191,14 @@ class HealthCheck:
         )
 
     def _render(self) -> None:
-        self.body = msgspec.json.encode(self.health())
+        health = self.health()
+        self.body = msgspec.json.encode(health)
+        told = [service.status for service in health.services.values()]
+        if told != self._told:
+            self._told = told
+            changed = msgspec.json.encode(SystemStatus(status=health))
+            for deliver in list(self._watchers):
+                deliver(changed)
 
 
 def _spell(seconds: int) -> str:

@@ -18,7 +18,6 @@ from jarvis.core.errors import JarvisError, TimedOut, Unavailable
 from jarvis.core.events import Ack, Context, Delta, Notice, Terminal, TurnError
 from jarvis.core.ports import LLM, Ending, Options, StoredTurn, TurnLog, TurnOutcome, TurnStore
 from jarvis.core.types import (
-    ChatCommand,
     MessageMetadata,
     MessageStatus,
     Turn,
@@ -61,11 +60,11 @@ class Orchestrator:
         self._policy = policy
         self._metrics = metrics
 
-    async def check(self, command: ChatCommand) -> None:
+    async def check_model(self, name: str | None) -> None:
         """Raises Invalid("model", ...) for a model that there is not; one that is away is found out later."""
-        if command.model is not None:
+        if name is not None:
             with contextlib.suppress(Unavailable, TimedOut):
-                await self._llm.window_tokens(command.model)
+                await self._llm.window_tokens(name)
 
     def acknowledge(self, live: LiveTurn) -> None:
         """Say that the user's message is committed: the turn's first event."""

@@ -6,12 +6,14 @@ whoever wants to hear it reads the log.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 import anyio
+import msgspec
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
@@ -19,11 +21,13 @@ from jarvis.core.endings import retell
 from jarvis.core.errors import Draining, JarvisError, NotFound, TimedOut, Unavailable
 from jarvis.core.events import LogEntry, Terminal, decode_terminal
 from jarvis.core.ports import TurnLog, TurnStore
-from jarvis.core.types import ChatCommand, Turn, TurnView, User, new_id
+from jarvis.core.types import AgainCommand, ChatCommand, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
+from jarvis.services.feed import ConversationFeed
 from jarvis.services.live import LiveTurn
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
 from jarvis.services.sweeper import Reporter, Sweeper
+from jarvis.services.titles import Titles
 
 T = TypeVar("T")
 
@@ -40,6 +44,13 @@ TYPICAL_WEIGHT = 0.2
 """Of the newest turn in the running mean of how long turns take, by which waiting ones are told `wait_s`."""
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a turn may run, and how long with nobody listening."""
+
+    turn_s: float
+    detached_s: float
+
+
 class Turns:
     """Every method that takes a user acts for that user; what belongs to another does not exist."""
 
@@ -50,22 +61,24 @@ class Turns:
         log: TurnLog,
         orchestrator: Orchestrator,
         admission: Admission,
+        feed: ConversationFeed,
+        titles: Titles,
         reporter: Reporter,
         place: str,
-        turn_s: float,
-        detached_turn_s: float,
+        limits: Limits,
     ) -> None:
         self._store = store
         self._log = log
         self._orchestrator = orchestrator
         self._admission = admission
+        self._feed = feed
+        self._titles = titles
         self._reporter = reporter
         self._owner = f"{place}/{new_id()}"
         self._sweeper = Sweeper(
             store, reporter, owner=self._owner, predecessors=f"{place}/", live=self._live_ids
         )
-        self._turn_s = turn_s
-        self._detached_turn_s = detached_turn_s
+        self._limits = limits
         self._live: dict[UUID, LiveTurn] = {}
         self._typical_turn_s = FIRST_TURN_GUESS_S
         self._tasks: TaskGroup | None = None
@@ -94,12 +107,17 @@ class Turns:
                 await self._sweeper.sweep()
             tasks.start_soon(self._tend)
             tasks.start_soon(self._sweeper.run)
+            tasks.start_soon(self._titles.run)
             try:
                 yield
             finally:
                 with CancelScope(shield=True):
                     await self.drain(0)
                 tasks.cancel_scope.cancel()
+
+    async def check_model(self, name: str | None) -> None:
+        """Raises Invalid("model", ...) for one that there is not; with its server away, none is refused."""
+        await self._orchestrator.check_model(name)
 
     async def begin(self, user: User, command: ChatCommand) -> Turn:
         """Commit the user's message and let the turn run by itself; its `ack` is in the log.
@@ -108,20 +126,38 @@ class Turns:
         Unavailable("database").
         Cancelled before the commit, nothing is stored; after it, the turn runs on.
         """
-        if self._draining or self._tasks is None:
-            raise Draining
-        await self._orchestrator.check(command)
+        await self.check_model(command.model)
         conversation_id = command.conversation_id
         if command.if_busy == "interrupt" and conversation_id is not None:
-            await self._interrupt_conversation(user, conversation_id)
-        ticket = self._admission.enter(conversation_id, if_busy_reject=command.if_busy == "reject")
+            await self.end_conversation(user, conversation_id)
+        ticket = self._enter(conversation_id, if_busy_reject=command.if_busy == "reject")
+        turn = await self._begin(ticket, partial(self._store.begin, user, command))
+        self._feed.announce(user, turn.conversation_id, "updated" if conversation_id else "created")
+        return turn
+
+    async def begin_again(self, user: User, command: AgainCommand) -> Turn:
+        """Answer a conversation's last user message again, once what runs or waits there has ended.
+
+        Refuses as `begin` does, and with Conflict where nobody has said anything.
+        """
+        await self.check_model(command.model)
+        ticket = self._enter(command.conversation_id)
+        turn = await self._begin(ticket, partial(self._store.begin_again, user, command))
+        self._feed.announce(user, turn.conversation_id, "updated")
+        return turn
+
+    def _enter(self, conversation_id: UUID | None, *, if_busy_reject: bool = False) -> Ticket:
+        if self._draining or self._tasks is None:
+            raise Draining
+        return self._admission.enter(conversation_id, if_busy_reject=if_busy_reject)
+
+    async def _begin(self, ticket: Ticket, store: Callable[..., Awaitable[Turn]]) -> Turn:
+        """Store the beginning of a turn in the order of tickets, and let it run."""
         try:
             async with self._admission.beginning(ticket):
                 waiting = not ticket.granted.is_set()
                 turn = await _shielded(  # what may be committed must be known here
-                    self._store.begin(
-                        user,
-                        command,
+                    store(
                         turn_id=new_id(),
                         owner=self._owner,
                         lease_s=LEASE_S,
@@ -135,9 +171,11 @@ class Turns:
         self._admission.name(ticket, turn.conversation_id)
         live = self._live[turn.id] = LiveTurn(turn)
         self._all_ended.clear()
+        self._titles.pause()
         self._orchestrator.acknowledge(live)
         if self._draining:  # since it began to begin
             live.end("interrupted")
+        assert self._tasks is not None  # noqa: S101 `_enter` saw it; it is never taken away
         self._tasks.start_soon(self._run, live, ticket, waiting)
         return turn
 
@@ -227,6 +265,24 @@ class Turns:
             await self._store.request_cancel(user, turn_id)
         return await self.view(user, turn_id)
 
+    async def end_conversation(self, user: User, conversation_id: UUID) -> None:
+        """End what runs or waits in it `cancelled`, and wait a little until their places are free."""
+        of_conversation = [
+            live
+            for live in self._live.values()
+            if live.turn.conversation_id == conversation_id and live.turn.user.id == user.id
+        ]
+        for live in of_conversation:
+            live.end("cancelled")
+        with anyio.move_on_after(CANCEL_PATIENCE_S):
+            for live in of_conversation:
+                await live.ended.wait()
+
+    def forget(self, turn_ids: Iterable[UUID]) -> None:
+        """Drop what the log keeps of turns that are deleted; whoever still reads one hears no more of it."""
+        for turn_id in turn_ids:
+            self._log.forget(turn_id)
+
     async def drain(self, patience_s: float) -> None:
         """Begin no more turns; end those that wait; give those that run `patience_s`, then end them too."""
         self._draining = True
@@ -252,10 +308,12 @@ class Turns:
                     if waiting:
                         await self._store.start(live.turn.user, live.turn.id)
                     live.running_since = time.perf_counter()
-                    live.scope.deadline = anyio.current_time() + self._turn_s
+                    live.scope.deadline = anyio.current_time() + self._limits.turn_s
                     await self._orchestrator.generate(live)
                 if live.scope.cancelled_caught and live.verdict is None:
-                    live.error = TimedOut("llm", f"The turn took longer than {self._turn_s:g} seconds.")
+                    live.error = TimedOut(
+                        "llm", f"The turn took longer than {self._limits.turn_s:g} seconds."
+                    )
             except JarvisError as exc:
                 live.error = exc
             except Exception:  # noqa: BLE001 a defect in one turn must not end the others
@@ -275,8 +333,12 @@ class Turns:
             del self._live[live.turn.id]
             live.ended.set()
             self._admission.leave(ticket)
+            self._feed.announce(live.turn.user, live.turn.conversation_id, "updated")
+            if live.terminal is not None and live.terminal.status == "complete":
+                self._titles.wish(live.turn, live.text)
             if not self._live:
                 self._all_ended.set()
+                self._titles.resume()
 
     async def _wait_for_place(self, live: LiveTurn, ticket: Ticket) -> None:
         if not ticket.granted.is_set():
@@ -287,19 +349,6 @@ class Turns:
             )
             await ticket.granted.wait()
 
-    async def _interrupt_conversation(self, user: User, conversation_id: UUID) -> None:
-        """End what runs or waits in it, and wait until their places are free."""
-        of_conversation = [
-            live
-            for live in self._live.values()
-            if live.turn.conversation_id == conversation_id and live.turn.user.id == user.id
-        ]
-        for live in of_conversation:
-            live.end("cancelled")
-        with anyio.move_on_after(CANCEL_PATIENCE_S):
-            for live in of_conversation:
-                await live.ended.wait()
-
     def _live_ids(self) -> list[UUID]:
         return list(self._live)
 
@@ -309,7 +358,7 @@ class Turns:
             await asyncio.sleep(TEND_PERIOD_S)
             now = time.perf_counter()
             for live in list(self._live.values()):
-                if not live.listeners and now - live.unheard_since > self._detached_turn_s:
+                if not live.listeners and now - live.unheard_since > self._limits.detached_s:
                     live.end("interrupted")
             if not self._live:
                 continue

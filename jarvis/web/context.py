@@ -9,6 +9,7 @@ from litestar.connection import ASGIConnection, Request
 
 from jarvis.core.ports import ConversationStore
 from jarvis.core.types import User
+from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck
 from jarvis.services.identity import LocalIdentity
 from jarvis.services.turns import Turns
@@ -23,6 +24,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     turns: Turns
     conversations: ConversationStore
+    feed: ConversationFeed
     identity: LocalIdentity
     health: HealthCheck
     sockets: Sockets

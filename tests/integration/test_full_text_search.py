@@ -1,6 +1,7 @@
 """The search function on a real Postgres: both languages, accents folded, one user's rows, and its index."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,7 @@ from jarvis.core.types import ChatCommand, User, new_id
 from tests.postgres import PostgresServer
 
 MANY = 20_000
+FIRST_PAGE = f"10, 'infinity', '{UUID(int=2**128 - 1)}'"
 FILL = """
 INSERT INTO messages (id, conversation_id, user_id, position, role, content)
 SELECT gen_random_uuid(), c.id, c.user_id, n * 2, 'user', 'word' || n
@@ -35,7 +37,8 @@ async def say(database: Database, user: User, text: str) -> None:
 async def found(database: Database, user: User | None, query: str) -> set[str]:
     async with database.transaction(user) as transaction:
         rows = await transaction.raw(
-            "SELECT content FROM jarvis_search_messages($1, 10, 0) JOIN messages ON id = message_id", query
+            f"SELECT content FROM jarvis_search_messages($1, {FIRST_PAGE}) JOIN messages ON id = message_id",
+            query,
         )
     return {row["content"] for row in rows}
 
@@ -75,7 +78,8 @@ async def test_only_the_users_own_messages_are_found(database: Database) -> None
     assert await found(database, None, "cat") == set()
     async with database.transaction(ben) as transaction:
         # The function itself, not the policy of the table it is joined with here.
-        assert await transaction.raw("SELECT * FROM jarvis_search_messages('cat', 10, 0)") == []
+        (row,) = await transaction.raw(f"SELECT * FROM jarvis_search_messages('cat', {FIRST_PAGE})")
+    assert (row["message_id"], row["total"]) == (None, 0)
 
 
 async def test_the_function_uses_the_full_text_index(
@@ -95,7 +99,7 @@ async def test_the_function_uses_the_full_text_index(
         connection.add_log_listener(keep)
         async with connection.transaction():
             await connection.execute(f"SET LOCAL ROLE jarvis_app; SET LOCAL jarvis.user_id = '{user.id}'")
-            await connection.execute("SELECT * FROM jarvis_search_messages('zebra', 10, 0)")
+            await connection.execute(f"SELECT * FROM jarvis_search_messages('zebra', {FIRST_PAGE})")
     finally:
         await connection.close()
     (plan,) = (plan for plan in plans if "ts_rank" in plan)

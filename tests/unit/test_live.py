@@ -17,6 +17,7 @@ def live_turn() -> LiveTurn:
             command=ChatCommand(text="Hello"),
             conversation_model=None,
             conversation_system_prompt=None,
+            title_is_settled=False,
             created_at=utc_now(),
         )
     )

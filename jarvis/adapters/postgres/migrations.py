@@ -5,6 +5,7 @@ Alembic and SQLAlchemy's engine are imported only when there is something to do.
 
 import asyncio
 import contextlib
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ import asyncpg
 from jarvis.adapters.postgres.driver import connect
 from jarvis.adapters.postgres.failures import DRIVER_ERRORS, translated
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in migrations/versions; a test compares the two."""
 
 CONNECT_TIMEOUT_S = 2.0
@@ -82,6 +83,15 @@ def migrations_dir() -> Path:
     package = Path(__file__).parents[2]
     packaged = package / "_migrations"
     return packaged if packaged.is_dir() else package.parent / "migrations"
+
+
+def run_script(name: str) -> None:
+    """Run migrations/`name`.sql in a revision. Alembic's own way prepares, which takes one statement only."""
+    from alembic import op  # noqa: PLC0415  see _migrate
+
+    script = (migrations_dir() / f"{name}.sql").read_text(encoding="utf-8")
+    connection: Any = op.get_bind().connection.dbapi_connection
+    connection.run_async(methodcaller("execute", script))
 
 
 async def _migrate_apart(url: str, revision: str) -> None:

@@ -54,12 +54,14 @@ conversations = Table(
     Column("id", Uuid, primary_key=True),
     Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("title", Text),
+    Column("title_is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("status", conversation_status, nullable=False, server_default="active"),
     Column("model", Text),
     Column("system_prompt", Text),
     Column("summary", Text),
     Column("summary_upto", sa.Integer),
     Column("next_position", sa.Integer, nullable=False, server_default="0"),
+    Column("message_count", sa.Integer, nullable=False, server_default="0"),
     _made_at("created_at"),
     _made_at("updated_at"),
     Column("last_message_at", instant),
@@ -90,6 +92,7 @@ messages = Table(
     _of_conversation(),
     sa.UniqueConstraint("conversation_id", "position", "alternative"),
     Index("messages_search_idx", "search", postgresql_using="gin"),
+    Index("messages_newest_idx", "user_id", "id"),
     Index("messages_unindexed_idx", "id", postgresql_where=sa.text("indexed_at IS NULL")),
 )
 

@@ -6,12 +6,28 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 ArgumentsT = TypeVar("ArgumentsT", bound=msgspec.Struct)
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
 _DIALECT = PGDialect_asyncpg()
+
+
+def bind(name: str, type_: Any) -> sa.BindParameter[Any]:
+    """Take an argument of that name."""
+    return sa.bindparam(name, type_=type_)
+
+
+def bind_json(name: str) -> sa.ColumnElement[Any]:
+    """Take JSON as text: asyncpg would need a codec for anything else."""
+    return sa.cast(bind(name, sa.Text), JSONB)
+
+
+def constant(sql: str) -> sa.ColumnElement[Any]:
+    """Write `sql` into the text: it is part of what a statement means, and costs nothing when it runs."""
+    return sa.literal_column(sql)
 
 
 class Statement(Generic[ArgumentsT, RowT]):

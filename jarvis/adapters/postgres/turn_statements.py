@@ -1,7 +1,4 @@
-"""The statements of a turn. Each is one round trip, and answers with no row where there is nothing to do.
-
-Constants are written into the text: they are part of what the statement means, and cost nothing when it runs.
-"""
+"""The statements of a turn that has begun; each answers with no row where there is nothing to do."""
 
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -10,7 +7,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Interval, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from jarvis.adapters.postgres.message_rows import COLUMNS, MessageRow
 from jarvis.adapters.postgres.schema import (
@@ -21,143 +18,11 @@ from jarvis.adapters.postgres.schema import (
     turn_status,
     turns,
 )
-from jarvis.adapters.postgres.statement import Statement
+from jarvis.adapters.postgres.statement import Statement, bind, bind_json, constant
 
 _now = sa.func.now()
 _null = sa.null()
 _is_live = sa.literal_column("turns.status IN ('queued', 'running')", sa.Boolean)
-
-
-def _bind(name: str, type_: Any) -> sa.BindParameter[Any]:
-    return sa.bindparam(name, type_=type_)
-
-
-def _json(name: str) -> sa.ColumnElement[Any]:
-    """Bind JSON as text: asyncpg would need a codec for anything else."""
-    return sa.cast(_bind(name, Text), JSONB)
-
-
-def _constant(value: str) -> sa.ColumnElement[Any]:
-    return sa.literal_column(value)
-
-
-class Begin(msgspec.Struct, frozen=True, kw_only=True):
-    """What both kinds of begin write."""
-
-    user_id: UUID
-    conversation_id: UUID
-    turn_id: UUID
-    message_id: UUID
-    text: str
-    request: str
-    status: str
-    owner: str
-    lease: timedelta
-
-
-class BeginNew(Begin, frozen=True, kw_only=True):
-    title: str
-
-
-class Begun(NamedTuple):
-    position: int
-    model: str | None
-    system_prompt: str | None
-    created_at: datetime
-
-
-def _begin(place: sa.CTE) -> sa.SelectBase:
-    """Write message and turn into the two places that `place` has taken."""
-    message = (
-        sa.insert(messages)
-        .from_select(
-            ["id", "conversation_id", "user_id", "turn_id", "position", "role", "content"],
-            sa.select(
-                _bind("message_id", Uuid),
-                place.c.id,
-                _bind("user_id", Uuid),
-                _bind("turn_id", Uuid),
-                place.c.position,
-                sa.cast(_constant("'user'"), message_role),
-                _bind("text", Text),
-            ),
-            include_defaults=False,
-        )
-        .cte("message")
-    )
-    status = sa.cast(_bind("status", Text), turn_status)
-    turn = (
-        sa.insert(turns)
-        .from_select(
-            [
-                *("id", "conversation_id", "user_id", "user_message_id", "status", "request"),
-                *("lease_owner", "lease_until", "started_at"),
-            ],
-            sa.select(
-                _bind("turn_id", Uuid),
-                place.c.id,
-                _bind("user_id", Uuid),
-                _bind("message_id", Uuid),
-                status,
-                _json("request"),
-                _bind("owner", Text),
-                _now + _bind("lease", Interval),
-                sa.case((_bind("status", Text) == _constant("'running'"), _now)),
-            ),
-            include_defaults=False,
-        )
-        .cte("turn")
-    )
-    return sa.select(
-        place.c.position, place.c.model, place.c.system_prompt, _now.label("created_at")
-    ).add_cte(message, turn)
-
-
-BEGIN_IN_NEW_CONVERSATION = Statement(
-    _begin(
-        sa.insert(conversations)
-        .values(
-            id=_bind("conversation_id", Uuid),
-            user_id=_bind("user_id", Uuid),
-            title=_bind("title", Text),
-            next_position=_constant("2"),
-            last_message_at=_now,
-        )
-        .returning(
-            conversations.c.id,
-            _constant("0").label("position"),
-            conversations.c.model,
-            conversations.c.system_prompt,
-        )
-        .cte("place")
-    ),
-    arguments=BeginNew,
-    row=Begun,
-)
-
-BEGIN = Statement(
-    _begin(
-        sa.update(conversations)
-        .where(
-            conversations.c.id == _bind("conversation_id", Uuid),
-            conversations.c.user_id == _bind("user_id", Uuid),
-        )
-        .values(
-            next_position=conversations.c.next_position + _constant("2"),
-            last_message_at=_now,
-            updated_at=_now,
-        )
-        .returning(
-            conversations.c.id,
-            (conversations.c.next_position - _constant("2")).label("position"),
-            conversations.c.model,
-            conversations.c.system_prompt,
-        )
-        .cte("place")
-    ),
-    arguments=Begin,
-    row=Begun,
-)
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,58 +40,120 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
 class Ended(NamedTuple):
     conversation_id: UUID
     user_message_id: UUID
+    alternative_of: UUID | None
     finished_at: datetime
 
 
 def _finish() -> sa.SelectBase:
+    """End the turn and put its answer after the user's message.
+
+    Where an answer stands there already, the new one takes its place and the others become alternatives of
+    it: unless it failed or is empty, and the one that stands did not and is not.
+    """
     ended = (
         sa.update(turns)
-        .where(turns.c.id == _bind("turn_id", Uuid), turns.c.user_id == _bind("user_id", Uuid), _is_live)
+        .where(turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid), _is_live)
         .values(
-            status=sa.cast(_bind("status", Text), turn_status),
-            assistant_message_id=_bind("message_id", Uuid),
-            error=_json("error"),
-            ending=_json("ending"),
+            status=sa.cast(bind("status", Text), turn_status),
+            assistant_message_id=bind("message_id", Uuid),
+            error=bind_json("error"),
+            ending=bind_json("ending"),
             finished_at=_now,
-            partial_text=_constant("''"),
-            checkpoint_seq=_bind("last_seq", sa.BigInteger),
+            partial_text=constant("''"),
+            checkpoint_seq=bind("last_seq", sa.BigInteger),
             lease_owner=_null,
             lease_until=_null,
         )
         .returning(turns.c.conversation_id, turns.c.user_message_id)
         .cte("ended")
     )
+    asked, standing, others = messages.alias("asked"), messages.alias("standing"), messages.alias("others")
+    place = (
+        sa.select(
+            ended.c.conversation_id,
+            ended.c.user_message_id,
+            (asked.c.position + constant("1")).label("position"),
+            sa.select(sa.func.max(others.c.alternative) + constant("1"))
+            .where(
+                others.c.conversation_id == asked.c.conversation_id,
+                others.c.position == asked.c.position + constant("1"),
+            )
+            .scalar_subquery()
+            .label("alternative"),
+            sa.case((_displaces(standing), _null), else_=standing.c.id).label("alternative_of"),
+        )
+        .select_from(
+            ended.join(asked, asked.c.id == ended.c.user_message_id).outerjoin(
+                standing,
+                sa.and_(
+                    standing.c.conversation_id == asked.c.conversation_id,
+                    standing.c.position == asked.c.position + constant("1"),
+                    standing.c.alternative_of.is_(None),
+                ),
+            )
+        )
+        .cte("place")
+    )
     answer = (
         sa.insert(messages)
         .from_select(
             [
-                *("id", "conversation_id", "user_id", "turn_id", "position", "role"),
-                *("content", "status", "metadata"),
+                *("id", "conversation_id", "user_id", "turn_id", "position", "alternative"),
+                *("alternative_of", "role", "content", "status", "metadata"),
             ],
             sa.select(
-                _bind("message_id", Uuid),
-                ended.c.conversation_id,
-                _bind("user_id", Uuid),
-                _bind("turn_id", Uuid),
-                messages.c.position + _constant("1"),
-                sa.cast(_constant("'assistant'"), message_role),
-                _bind("text", Text),
-                sa.cast(_bind("status", Text), message_status),
-                _json("metadata"),
-            ).join_from(ended, messages, messages.c.id == ended.c.user_message_id),
+                bind("message_id", Uuid),
+                place.c.conversation_id,
+                bind("user_id", Uuid),
+                bind("turn_id", Uuid),
+                place.c.position,
+                sa.func.coalesce(place.c.alternative, constant("0")),
+                place.c.alternative_of,
+                sa.cast(constant("'assistant'"), message_role),
+                bind("text", Text),
+                sa.cast(bind("status", Text), message_status),
+                bind_json("metadata"),
+            ),
             include_defaults=False,
         )
         .cte("answer")
     )
+    displaced = (
+        sa.update(messages)
+        .where(
+            messages.c.conversation_id == place.c.conversation_id,
+            messages.c.position == place.c.position,
+            place.c.alternative_of.is_(None),
+        )
+        .values(alternative_of=bind("message_id", Uuid))
+        .cte("displaced")
+    )
     conversation = (
         sa.update(conversations)
-        .where(conversations.c.id == ended.c.conversation_id)
-        .values(last_message_at=_now, updated_at=_now)
+        .where(conversations.c.id == place.c.conversation_id)
+        .values(
+            message_count=conversations.c.message_count
+            + sa.case((place.c.alternative.is_(None), constant("1")), else_=constant("0")),
+            last_message_at=_now,
+            updated_at=_now,
+        )
         .cte("conversation")
     )
-    return sa.select(ended.c.conversation_id, ended.c.user_message_id, _now.label("finished_at")).add_cte(
-        answer, conversation
+    return sa.select(
+        place.c.conversation_id, place.c.user_message_id, place.c.alternative_of, _now.label("finished_at")
+    ).add_cte(answer, displaced, conversation)
+
+
+def _displaces(standing: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Tell whether the new answer goes in place of `standing`, a row of nulls where nothing stands."""
+    says_something = sa.and_(
+        bind("text", Text) != constant("''"), bind("status", Text) != constant("'failed'")
     )
+    said_nothing = sa.or_(
+        standing.c.content == constant("''"),
+        standing.c.status == sa.cast(constant("'failed'"), message_status),
+    )
+    return sa.or_(says_something, standing.c.id.is_(None), said_nothing)
 
 
 FINISH = Statement(_finish(), arguments=Finished, row=Ended)
@@ -247,7 +174,7 @@ class TurnRow(NamedTuple):
     ending: str | None
 
 
-_of_turn = (turns.c.id == _bind("turn_id", Uuid), turns.c.user_id == _bind("user_id", Uuid))
+_of_turn = (turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid))
 
 GET = Statement(
     sa.select(
@@ -286,7 +213,7 @@ START = Statement(
     _touch(
         sa.update(turns)
         .where(*_of_turn, sa.literal_column("turns.status = 'queued'", sa.Boolean))
-        .values(status=sa.cast(_constant("'running'"), turn_status), started_at=_now)
+        .values(status=sa.cast(constant("'running'"), turn_status), started_at=_now)
     ),
     arguments=OfTurn,
     row=Touched,
@@ -308,7 +235,7 @@ CHECKPOINT = Statement(
     _touch(
         sa.update(turns)
         .where(*_of_turn, _is_live)
-        .values(partial_text=_bind("text", Text), checkpoint_seq=_bind("seq", sa.BigInteger))
+        .values(partial_text=bind("text", Text), checkpoint_seq=bind("seq", sa.BigInteger))
     ),
     arguments=Checkpoint,
     row=Touched,
@@ -326,7 +253,7 @@ class Cancelled(NamedTuple):
 
 
 _cancelled = sa.func.jarvis_renew_leases(
-    _bind("owner", Text), _bind("live", ARRAY(Uuid)), _bind("lease", Interval)
+    bind("owner", Text), bind("live", ARRAY(Uuid)), bind("lease", Interval)
 ).table_valued(sa.column("turn_id", Uuid))
 RENEW = Statement(sa.select(_cancelled.c.turn_id), arguments=Renew, row=Cancelled)
 
@@ -346,11 +273,11 @@ class Abandoned(NamedTuple):
 
 
 _abandoned = sa.func.jarvis_take_abandoned(
-    _bind("owner", Text),
-    _bind("live", ARRAY(Uuid)),
-    _bind("predecessors", Text),
-    _bind("lease", Interval),
-    _bind("limit", sa.Integer),
+    bind("owner", Text),
+    bind("live", ARRAY(Uuid)),
+    bind("predecessors", Text),
+    bind("lease", Interval),
+    bind("limit", sa.Integer),
 ).table_valued(sa.column("turn_id", Uuid), sa.column("user_id", Uuid), sa.column("username", Text))
 TAKE_ABANDONED = Statement(
     sa.select(_abandoned.c.turn_id, _abandoned.c.user_id, _abandoned.c.username),

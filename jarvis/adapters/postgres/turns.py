@@ -8,21 +8,24 @@ from datetime import timedelta
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
+from jarvis.adapters.postgres import begin_statements
 from jarvis.adapters.postgres import turn_statements as statements
 from jarvis.adapters.postgres.database import Database, Transaction
 from jarvis.adapters.postgres.list_statements import HISTORY, HISTORY_COUNT, Before, BeforeCount
 from jarvis.adapters.postgres.message_rows import message_of
-from jarvis.core.errors import NotFound
+from jarvis.core.errors import Conflict, NotFound
 from jarvis.core.ports import Ending, StoredTurn, TurnOutcome, TurnRef
 from jarvis.core.titles import title_of
-from jarvis.core.types import ChatCommand, History, Message, Turn, User, new_id
+from jarvis.core.types import AgainCommand, ChatCommand, History, Message, Turn, User, new_id
 
 TAKEOVER_LEASE_S = 30.0
 """How long a sweeper has for what it took; then the next one may take it."""
 
 _encode = msgspec.json.Encoder().encode
 _error_of = msgspec.json.Decoder(dict[str, str]).decode
+_command_of = msgspec.json.Decoder(ChatCommand).decode
 _ending_of = msgspec.json.Decoder(Ending).decode
 
 
@@ -45,23 +48,25 @@ class PostgresTurns:
     ) -> Turn:
         message_id = new_id()
         conversation_id = command.conversation_id or new_id()
-        begin = statements.Begin(
+        begin = begin_statements.Begin(
             user_id=user.id,
             conversation_id=conversation_id,
             turn_id=turn_id,
             message_id=message_id,
             text=command.text,
+            title=title_of(command.text),
             request=_encode(command).decode(),
             status="queued" if waiting else "running",
             owner=owner,
             lease=timedelta(seconds=lease_s),
         )
         async with self._database.transaction(user) as transaction:
-            if command.conversation_id is None:
-                titled = statements.BeginNew(**msgspec.structs.asdict(begin), title=title_of(command.text))
-                begun = await transaction.first(statements.BEGIN_IN_NEW_CONVERSATION, titled)
-            else:
-                begun = await transaction.first(statements.BEGIN, begin)
+            statement = (
+                begin_statements.BEGIN
+                if command.conversation_id
+                else begin_statements.BEGIN_IN_NEW_CONVERSATION
+            )
+            begun = await transaction.first(statement, begin)
             if begun is None:
                 raise NotFound("conversation")
             turn = Turn(
@@ -73,11 +78,56 @@ class PostgresTurns:
                 command=command,
                 conversation_model=begun.model,
                 conversation_system_prompt=begun.system_prompt,
+                title_is_settled=begun.title_is_settled,
                 created_at=begun.created_at,
             )
-            if waiting or not history_limit:
-                return turn
-            return msgspec.structs.replace(turn, history=await _history(transaction, turn, history_limit))
+            return await _begun(transaction, turn, waiting=waiting, history_limit=history_limit)
+
+    async def begin_again(
+        self,
+        user: User,
+        command: AgainCommand,
+        *,
+        turn_id: UUID,
+        owner: str,
+        lease_s: float,
+        waiting: bool,
+        history_limit: int = 0,
+    ) -> Turn:
+        conversation = begin_statements.OfConversation(
+            user_id=user.id, conversation_id=command.conversation_id
+        )
+        async with self._database.transaction(user) as transaction:
+            last = await transaction.first(begin_statements.LAST_WORDS, conversation)
+            if last is None:
+                raise NotFound("conversation")
+            if last.message_id is None or last.position is None or last.text is None:
+                raise Conflict("Nobody has said anything in this conversation that could be answered again.")
+            asked = _asked_again(command, last.text, last.request)
+            begin = begin_statements.BeginAgain(
+                user_id=user.id,
+                conversation_id=command.conversation_id,
+                turn_id=turn_id,
+                message_id=last.message_id,
+                request=_encode(asked).decode(),
+                status="queued" if waiting else "running",
+                owner=owner,
+                lease=timedelta(seconds=lease_s),
+            )
+            await transaction.first(begin_statements.BEGIN_AGAIN, begin)
+            turn = Turn(
+                id=turn_id,
+                user=user,
+                conversation_id=command.conversation_id,
+                user_message_id=last.message_id,
+                user_position=last.position,
+                command=asked,
+                conversation_model=last.model,
+                conversation_system_prompt=last.system_prompt,
+                title_is_settled=last.title_is_settled,
+                created_at=last.created_at,
+            )
+            return await _begun(transaction, turn, waiting=waiting, history_limit=history_limit)
 
     async def start(self, user: User, turn_id: UUID) -> None:
         async with self._database.transaction(user) as transaction:
@@ -140,6 +190,26 @@ class PostgresTurns:
         return [TurnRef(turn_id=row.turn_id, user=User(id=row.user_id, name=row.username)) for row in rows]
 
 
+def _asked_again(command: AgainCommand, text: str, request: str | None) -> ChatCommand:
+    """Return what was asked for when the message was sent, with what is wanted now in its place."""
+    # A message that was imported or adopted has no request.
+    asked = ChatCommand(text=text) if request is None else _command_of(request)
+    return msgspec.structs.replace(
+        asked,
+        conversation_id=command.conversation_id,
+        model=command.model or asked.model,
+        temperature=asked.temperature if command.temperature is None else command.temperature,
+        source=command.source,
+        request_id=UNSET,
+    )
+
+
+async def _begun(transaction: Transaction, turn: Turn, *, waiting: bool, history_limit: int) -> Turn:
+    if waiting or not history_limit:
+        return turn
+    return msgspec.structs.replace(turn, history=await _history(transaction, turn, history_limit))
+
+
 async def _history(transaction: Transaction, turn: Turn, limit: int) -> History:
     if turn.user_position == 0:
         return History(messages=[], total=0)
@@ -182,7 +252,7 @@ def _just_stored(
         role="assistant",
         content=outcome.text,
         status=outcome.status,
-        alternative_of=None,
+        alternative_of=ended.alternative_of,
         created_at=ended.finished_at,
         updated_at=ended.finished_at,
         timestamp=ended.finished_at,
