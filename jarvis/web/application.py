@@ -14,6 +14,7 @@ from jarvis.web.socket import socket
 
 ROUTES = [
     chat.chat,
+    chat.regenerate,
     conversations.history,
     conversations.messages,
     conversations.conversations,

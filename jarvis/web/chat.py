@@ -1,20 +1,21 @@
-"""POST /api/chat: one turn, as JSON or as server-sent events."""
+"""One turn, on a new message or again on the last one: as JSON or as server-sent events."""
 
 import asyncio
 from typing import Any
 
 import msgspec
 from litestar import Request, post
+from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive
 
 from jarvis.core.errors import JarvisError
 from jarvis.core.events import TurnError
-from jarvis.core.types import Turn
+from jarvis.core.types import AgainCommand, Turn
 from jarvis.web.body import ClientGone
 from jarvis.web.context import Services, bounds_of, read_body, services_of, user_of
 from jarvis.web.problems import StoredTurn
-from jarvis.web.query import decode_query
-from jarvis.web.requests import ChatRequest, UserQuery
+from jarvis.web.query import decode_query, parse_uuid
+from jarvis.web.requests import ChatRequest, RegenerateRequest, UserQuery
 from jarvis.web.responses import Body, EventStream, client_gone
 
 _encoder = msgspec.json.Encoder()
@@ -40,14 +41,53 @@ async def chat(request: Request[Any, Any, Any]) -> ASGIApp:
     services, bounds = services_of(request), bounds_of(request)
     query = decode_query(request.scope["query_string"], UserQuery)
     body = await read_body(request, ChatRequest)
-    streamed = body.stream or "text/event-stream" in request.headers.get("accept", "")
-    command = body.to_command(max_chars=bounds.max_message_chars, source="sse" if streamed else "rest")
+    streamed = _wants_events(request, body.stream)
+    command = body.to_command(max_chars=bounds.max_message_chars, source=_source(streamed))
     user = await user_of(services, body.user_id or query.user_id, command.conversation_id)
     turn = await services.turns.begin(user, command)
-    services.identity.remember(turn.id, user)
-    services.identity.remember(turn.conversation_id, user)
+    return await _told(request, services, turn, streamed)
+
+
+@post("/api/chat/conversation/{conversation_id:str}/regenerate")
+async def regenerate(request: Request[Any, Any, Any], conversation_id: FromPath[str]) -> ASGIApp:
+    """Answer the last user message again; the earlier answer becomes an alternative of the new one.
+
+    A new answer that failed, or that was ended before its first word, becomes an alternative of the earlier
+    one instead.
+    """
+    services = services_of(request)
+    wanted = parse_uuid(conversation_id, "conversation_id")
+    body = await read_body(request, RegenerateRequest, optional=True)
+    streamed = _wants_events(request, body.stream)
+    command = AgainCommand(
+        conversation_id=wanted,
+        model=body.model or None,
+        temperature=body.temperature,
+        source=_source(streamed),
+    )
+    user = await services.identity.owner_of_conversation(wanted)
+    turn = await services.turns.begin_again(user, command)
+    return await _told(request, services, turn, streamed)
+
+
+def _wants_events(request: Request[Any, Any, Any], asked: bool) -> bool:  # noqa: FBT001 a field of the body
+    return asked or "text/event-stream" in request.headers.get("accept", "")
+
+
+def _source(streamed: bool) -> str:  # noqa: FBT001 likewise
+    return "sse" if streamed else "rest"
+
+
+async def _told(
+    request: Request[Any, Any, Any],
+    services: Services,
+    turn: Turn,
+    streamed: bool,  # noqa: FBT001 likewise
+) -> ASGIApp:
+    services.identity.remember(turn.id, turn.user)
+    services.identity.remember(turn.conversation_id, turn.user)
     if streamed:
-        return EventStream(services.turns.follow(user, turn.id))
+        return EventStream(services.turns.follow(turn.user, turn.id))
     runs_on = "idempotency-key" in request.headers
     return await _whole_answer(services, turn, request.receive, runs_on=runs_on)
 

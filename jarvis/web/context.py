@@ -46,8 +46,13 @@ def bounds_of(connection: Connection) -> Bounds:
     return cast("Bounds", connection.app.state["bounds"])
 
 
-async def read_body(request: Request[Any, Any, Any], shape: type[T]) -> T:
-    """Read and decode a JSON body within the bounds. Raises Invalid, Refused, ClientGone."""
+async def read_body(request: Request[Any, Any, Any], shape: type[T], *, optional: bool = False) -> T:
+    """Read and decode a JSON body within the bounds; where it is `optional`, none at all counts as `{}`.
+
+    Raises Invalid, Refused, ClientGone.
+    """
+    if optional and not _has_body(request):
+        return shape()
     bounds = bounds_of(request)
     return await read_json(
         cast("Scope", request.scope),
@@ -55,6 +60,16 @@ async def read_body(request: Request[Any, Any, Any], shape: type[T]) -> T:
         shape,
         max_bytes=bounds.max_body_bytes,
         deadline_s=bounds.body_deadline_s,
+    )
+
+
+def _has_body(request: Request[Any, Any, Any]) -> bool:
+    """Tell by the headers, as RFC 9112 section 6.3 has it; who names a type means to send something."""
+    headers = request.headers
+    return (
+        headers.get("content-length", "0") != "0"
+        or "transfer-encoding" in headers
+        or "content-type" in headers
     )
 
 

@@ -56,10 +56,13 @@ class WithoutPrefix:
 class OldDialect:
     """Answers each frame with exactly one frame, in order; keeps one new conversation per `user_id`."""
 
-    def __init__(self, services: Services, bounds: Bounds, put: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, services: Services, bounds: Bounds, put: Callable[[bytes], None], *, profile: str | None
+    ) -> None:
         self._services = services
         self._bounds = bounds
         self._put = put
+        self._profile = profile or DEFAULT_PROFILE
         self._waiting: deque[OldFrame] = deque()
         self._arrived = asyncio.Event()
         self._conversations: dict[str, UUID] = {}
@@ -84,14 +87,14 @@ class OldDialect:
             self._arrived.clear()
 
     async def _answer(self, frame: OldFrame) -> bytes:
-        name = frame.user_id or DEFAULT_PROFILE
+        name = frame.user_id or self._profile
         is_own = frame.conversation_id is None
         if is_own:
             frame = msgspec.structs.replace(frame, conversation_id=self._conversations.get(name))
         command = frame.command(
             field="message", text=frame.message, max_chars=self._bounds.max_message_chars, source="websocket"
         )
-        user = await user_of(self._services, frame.user_id, frame.conversation_id)
+        user = await user_of(self._services, name, frame.conversation_id)
         turn = await self._services.turns.begin(user, command)
         self._services.identity.remember(turn.conversation_id, user)
         if is_own:

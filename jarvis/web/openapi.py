@@ -38,6 +38,7 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     answers: Mapping[int, Answer]
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
+    body_required: bool = True
     headers: Mapping[str, str] = {}
     problems: Sequence[str] = ()
     sends: Sequence[Any] = ()
@@ -132,7 +133,10 @@ def _operation(
         },
     }
     if told.body is not None:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": shapes.of(told.body)}}}
+        operation["requestBody"] = {
+            "required": told.body_required,
+            "content": {JSON: {"schema": shapes.of(told.body)}},
+        }
     if told.sends:
         operation["x-websocket"] = {
             "sends": {"anyOf": [shapes.of(frame) for frame in told.sends]},

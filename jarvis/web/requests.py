@@ -14,6 +14,7 @@ from jarvis.core.types import INT64_MAX, ChatCommand, ConversationStatus, IfBusy
 ProfileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.@-]{1,64}(?!\n)$")]
 Limit = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Offset = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+Channel = Literal["status", "conversations"]
 MAX_LIMIT = 200
 MAX_REQUEST_ID_CHARS = 255
 
@@ -71,6 +72,14 @@ class ChatRequest(ChatFields, frozen=True, kw_only=True):
         if isinstance(self.content, str):
             return self.command(field="content", text=self.content, max_chars=max_chars, source=source)
         raise Invalid("message", "is required")
+
+
+class RegenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /api/chat/conversation/{id}/regenerate: what is absent is as it was when the message was sent."""
+
+    model: str | None = None
+    temperature: Temperature | None = None
+    stream: bool = False
 
 
 class UserQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +149,12 @@ class ResumeFrame(msgspec.Struct, frozen=True, kw_only=True):
     type: Literal["resume"]
     turn_id: UUID
     last_seq: Annotated[int, Meta(ge=-1, le=INT64_MAX)] = -1
+
+
+class SubscribeFrame(msgspec.Struct, frozen=True, kw_only=True):
+    type: Literal["subscribe"]
+    channels: Annotated[list[Channel], Meta(min_length=1, max_length=8)]
+    user_id: ProfileName | None = None
 
 
 class OldFrame(ChatFields, frozen=True, kw_only=True):

@@ -16,9 +16,9 @@ from litestar import get
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from jarvis.core.events import TurnEvent
+from jarvis.core.events import ConversationEvent, TurnEvent
 from jarvis.core.types import ChatAnswer, Message, TurnView
-from jarvis.services.health import Health, Readiness
+from jarvis.services.health import Health, Readiness, SystemStatus
 from jarvis.web import chat, conversations, probes, turns
 from jarvis.web.conversations import ConversationsAnswer, HistoryAnswer
 from jarvis.web.legacy import OldError, OldResponse
@@ -33,7 +33,9 @@ from jarvis.web.requests import (
     HistoryQuery,
     MessagesQuery,
     OldFrame,
+    RegenerateRequest,
     ResumeFrame,
+    SubscribeFrame,
     UserQuery,
 )
 from jarvis.web.responses import Body
@@ -82,6 +84,18 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
         },
         problems=(*BY_ID, *BODY, *TURN),
     ),
+    chat.regenerate: Described(
+        body=RegenerateRequest,
+        body_required=False,
+        headers={"Accept": "`text/event-stream` asks for events, as `stream: true` does."},
+        answers={
+            200: Answer(
+                description="The turn is complete, cancelled or interrupted; or its events as they come",
+                content={JSON: ChatAnswer, SSE: TurnEvent},
+            )
+        },
+        problems=("conflict", *BY_ID, *BODY, *TURN),
+    ),
     conversations.history: Described(
         query=HistoryQuery,
         answers={200: Answer(description="The newest messages, oldest first", content={JSON: HistoryAnswer})},
@@ -121,8 +135,9 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     socket: Described(
         answers={101: Answer(description="A WebSocket; see x-websocket for its frames")},
         problems=EVERYWHERE,
-        sends=(ChatMessageFrame, CancelFrame, ResumeFrame, OldFrame),
-        receives=(TurnEvent, SocketError, OldResponse, OldError),
+        query=UserQuery,
+        sends=(ChatMessageFrame, CancelFrame, ResumeFrame, SubscribeFrame, OldFrame),
+        receives=(TurnEvent, SystemStatus, ConversationEvent, SocketError, OldResponse, OldError),
     ),
     probes.health: Described(
         answers={200: Answer(description="The process can answer", content={JSON: Health})},

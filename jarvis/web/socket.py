@@ -4,9 +4,9 @@ Decodes frames and calls the services; the dialect of the first servers is legac
 """
 
 from collections import Counter
-from contextlib import aclosing, suppress
+from contextlib import AbstractContextManager, ExitStack, aclosing, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID
 
 import anyio
@@ -22,14 +22,26 @@ from jarvis.web.context import Bounds, Services, bounds_of, services_of, user_of
 from jarvis.web.decoding import decode_json
 from jarvis.web.legacy import OldDialect, encode_old_error
 from jarvis.web.outbox import Outbox, SlowReader
+from jarvis.web.problems import answer_problem, request_id_of
+from jarvis.web.query import decode_query
 from jarvis.web.rates import TokenBucket
-from jarvis.web.requests import CancelFrame, ChatMessageFrame, FrameHead, OldFrame, ResumeFrame
+from jarvis.web.requests import (
+    CancelFrame,
+    ChatMessageFrame,
+    FrameHead,
+    OldFrame,
+    ResumeFrame,
+    SubscribeFrame,
+    UserQuery,
+)
 
 TEXT_FRAMES_PER_S = 30
 MAX_SOCKETS = 2_000
 """Open at once in the process: at 152 KB each (docs/decisions.md) they take 300 MB."""
 MAX_FOLLOWED = 64
 """Turns that one socket may listen to at once."""
+MAX_SUBSCRIPTIONS = 16
+"""Of one socket: the status, and the conversations of so many profiles less one."""
 FLUSH_S = 1.0
 """How long a closing socket waits for its last frames to be taken."""
 QUIET_S = 0.05
@@ -59,11 +71,16 @@ class SocketError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
 async def socket(socket: WebSocket[Any, Any, Any]) -> None:
     """Speak the typed dialect or the old one, frame by frame."""
     services = services_of(socket)
+    try:
+        query = decode_query(socket.scope["query_string"], UserQuery)
+    except Invalid as exc:
+        await refuse_upgrade(socket, exc)
+        return
     await socket.accept()
     if len(services.sockets) >= MAX_SOCKETS:
         await socket.close(code=OVERLOADED)
         return
-    connection = Connection(socket, services, bounds_of(socket))
+    connection = Connection(socket, services, bounds_of(socket), profile=query.user_id)
     services.sockets.add(connection)
     try:
         await connection.run()
@@ -72,28 +89,36 @@ async def socket(socket: WebSocket[Any, Any, Any]) -> None:
 
 
 class Connection:
-    """One accepted WebSocket. The server never speaks first."""
+    """One accepted WebSocket, whose frames are `profile`'s where they name no other. Never speaks first."""
 
-    def __init__(self, socket: WebSocket[Any, Any, Any], services: Services, bounds: Bounds) -> None:
+    def __init__(
+        self, socket: WebSocket[Any, Any, Any], services: Services, bounds: Bounds, *, profile: str | None
+    ) -> None:
         self._socket = socket
         self._services = services
         self._bounds = bounds
         self._outbox = Outbox()
         self._bucket = TokenBucket(rate=TEXT_FRAMES_PER_S, burst=2 * TEXT_FRAMES_PER_S)
         self._followed: Counter[UUID] = Counter()
-        self._old = OldDialect(services, bounds, self._put)
+        self._profile = profile
+        self._subscriptions: dict[UUID | None, ExitStack] = {}
+        self._old = OldDialect(services, bounds, self._put, profile=profile)
         self._speaks_old = False
         self._close_code: int | None = None
         self._scope = anyio.CancelScope()
 
     async def run(self) -> None:
         """Serve until either side closes. The turns of a socket that is gone run on."""
-        with self._scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._write)
-                tasks.start_soon(self._old.run)
-                await self._read(tasks)
-                tasks.cancel_scope.cancel()
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._write)
+                    tasks.start_soon(self._old.run)
+                    await self._read(tasks)
+                    tasks.cancel_scope.cancel()
+        finally:
+            for subscription in self._subscriptions.values():
+                subscription.close()
         if self._close_code is not None:
             with anyio.move_on_after(FLUSH_S, shield=True), suppress(WebSocketDisconnect):
                 await self._hear_out()
@@ -183,10 +208,12 @@ class Connection:
                 frame = decode_json(data, ResumeFrame)
                 user = await self._services.identity.owner_of_turn(frame.turn_id)
                 self._follow(tasks, user, frame.turn_id, after=frame.last_seq)
+            case "subscribe":
+                await self._subscribe(decode_json(data, SubscribeFrame))
             case "ping":
                 self._put(PONG)
             case _:
-                raise Invalid("type", "is not one of chat_message, cancel, resume, ping")
+                raise Invalid("type", "is not one of chat_message, cancel, resume, subscribe, ping")
 
     async def _chat(self, frame: ChatMessageFrame, tasks: TaskGroup) -> None:
         self._check_followed()
@@ -197,7 +224,7 @@ class Connection:
             source="websocket",
             request_id=UNSET if frame.request_id is None else frame.request_id,
         )
-        user = await user_of(self._services, frame.user_id, frame.conversation_id)
+        user = await user_of(self._services, frame.user_id or self._profile, frame.conversation_id)
         turn = await self._services.turns.begin(user, command)
         self._services.identity.remember(turn.id, user)
         self._services.identity.remember(turn.conversation_id, user)
@@ -210,6 +237,25 @@ class Connection:
         view = await self._services.turns.cancel(user, frame.turn_id)
         if not heard:
             self._follow(tasks, user, frame.turn_id, after=view.last_seq - 1)
+
+    async def _subscribe(self, frame: SubscribeFrame) -> None:
+        """Tell what is subscribed to from now on; to subscribe again only has the status told."""
+        for channel in frame.channels:
+            match channel:
+                case "status":
+                    self._listen(None, self._services.health.watched(self._put))
+                case "conversations":
+                    user = await self._services.identity.profile(frame.user_id or self._profile)
+                    self._listen(user.id, self._services.feed.subscribed(user, self._put))
+                case _:
+                    assert_never(channel)
+
+    def _listen(self, whose: UUID | None, subscription: AbstractContextManager[None]) -> None:
+        if whose not in self._subscriptions and len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            raise Overloaded(f"This socket has {MAX_SUBSCRIPTIONS} subscriptions already.")
+        kept = self._subscriptions.setdefault(whose, ExitStack())
+        kept.close()
+        kept.enter_context(subscription)
 
     def _check_followed(self) -> None:
         if self._followed.total() >= MAX_FOLLOWED:
@@ -230,6 +276,15 @@ class Connection:
         finally:
             self._followed[turn_id] -= 1
             self._followed = +self._followed
+
+
+async def refuse_upgrade(socket: WebSocket[Any, Any, Any], error: JarvisError) -> None:
+    """Answer in HTTP, instead of accepting."""
+    problem = answer_problem(error, request_id_of(socket.scope))
+    start = {"type": "websocket.http.response.start", "status": problem.status, "headers": problem.headers}
+    await socket.send(start)  # pyright: ignore[reportArgumentType] an extension that Litestar does not know
+    body = {"type": "websocket.http.response.body", "body": problem.body, "more_body": False}
+    await socket.send(body)  # pyright: ignore[reportArgumentType] likewise
 
 
 def encode_error(error: JarvisError, request_id: str | UnsetType = UNSET) -> bytes:
