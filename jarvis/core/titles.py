@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 
+from jarvis.core.languages import Language, language_of
 from jarvis.core.ports import PromptMessage
 
 LONGEST_TITLE_CHARS = 60
 EXCERPT_CHARS = 2_000
 """Of either side of the exchange: enough to tell what it is about."""
 
-REQUEST = (
-    "Write a title for this conversation: three to six words, on one line, in the language of my message "
-    "above. Only the title: no quotation marks, no explanation."
-)
+# A small model answers in the language it was last spoken to in, whatever it is told of languages.
+REQUESTS: dict[Language, str] = {
+    "en": (
+        "Write a title for this conversation: three to six words, on one line, in the language of my message "
+        "above. Only the title: no quotation marks, no explanation."
+    ),
+    "fr": (
+        "Écris un titre pour cette conversation : trois à six mots, sur une seule ligne, en français. "
+        "Seulement le titre, sans guillemets ni explication."
+    ),
+}
 _QUOTES = "\"'`*_#\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019"
 """What models put around a title: quotation marks of several languages, and Markdown's."""
 
@@ -35,7 +43,7 @@ def title_prompt(system: str, text: str, answer: str) -> Sequence[PromptMessage]
         *head,
         PromptMessage(role="user", content=text[:EXCERPT_CHARS]),
         PromptMessage(role="assistant", content=answer[:EXCERPT_CHARS]),
-        PromptMessage(role="user", content=REQUEST),
+        PromptMessage(role="user", content=REQUESTS[language_of(text)]),
     ]
 
 

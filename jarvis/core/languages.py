@@ -1,0 +1,32 @@
+"""Which language a text is in, as far as a choice of words needs to know. Pure."""
+
+import re
+from typing import Literal
+
+Language = Literal["en", "fr"]
+
+_WORD = re.compile(r"[^\W\d_]+")
+# Words that hold sentences together. Those of both languages (on, as, me, pour) are left out, and what an
+# apostrophe cuts off in both (I'd, d'abord).
+_ENGLISH = """
+    about and are at be because been but by can could did do does for from had has have he hello her here his
+    how i if in is it its my not of or our she should so thanks that the their there these they this those to
+    was we were what when where which who why will with would you your
+"""
+_FRENCH = """
+    au aux avec avoir bonjour c ce ces cet cette chez combien comment dans de des donc dont du elle elles en
+    est et faire fait il ils j je l la le les leur ma mais merci mes mon n ne nos notre nous ont ou oui où par
+    parce pas peut peux pourquoi qu quand que quel quelle quelles quels qui quoi sa salut sans ses sont sur ta
+    tes ton tu un une vos votre vous y à était étaient être
+"""
+_SMALL_WORDS: dict[Language, frozenset[str]] = {
+    "en": frozenset(_ENGLISH.split()),
+    "fr": frozenset(_FRENCH.split()),
+}
+
+
+def language_of(text: str) -> Language:
+    """Return the language whose small words `text` has more of; English where that does not tell."""
+    words = _WORD.findall(text.lower())
+    english, french = (sum(word in _SMALL_WORDS[language] for word in words) for language in ("en", "fr"))
+    return "fr" if french > english else "en"
