@@ -34,6 +34,10 @@ class ConversationFeed:
         self._announced: dict[UUID, tuple[User, Literal["created", "updated"] | Conversation]] = {}
         self._arrived = asyncio.Event()
 
+    @property
+    def subscribers(self) -> int:
+        return sum(map(len, self._subscribers.values()))
+
     @contextmanager
     def subscribed(self, user: User, deliver: Deliver) -> Generator[None]:
         """Have all changes from now on delivered, until this is left."""

@@ -134,6 +134,10 @@ class HealthCheck:
         """Which services are configured."""
         return self._probes.keys()
 
+    @property
+    def watchers(self) -> int:
+        return len(self._watchers)
+
     @contextmanager
     def watched(self, deliver: Callable[[bytes], None]) -> Generator[None]:
         """Have a SystemStatus's JSON delivered now and when a status changes, until this is left."""
