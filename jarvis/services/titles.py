@@ -17,7 +17,7 @@ from jarvis.services.feed import ConversationFeed
 from jarvis.services.sweeper import Reporter
 
 QUIET_S = 1.0
-"""How long no turn must have run before a title is asked for: programs that chat go on sooner, people later."""
+"""How long no turn must have run before a title is asked for: programs go on sooner, people later."""
 MAX_WAITING = 100
 TITLE_SECS = 30.0
 MAX_TITLE_TOKENS = 32
