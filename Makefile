@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml $(ARGS) --quiet --universal --pytho
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test e2e check bench lock
+.PHONY: help run test e2e browser fuzz check docs bench lock
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -18,11 +18,17 @@ help: ## Show this list
 run: .venv/.run ## Install what is needed and start Jarvis
 	@exec $(BIN)/python -m jarvis serve $(ARGS)
 
-test: .venv/.dev ## Run the tests, without the real model
+test: .venv/.dev ## Run the tests, without the real model and Chromium
 	@$(BIN)/python -m pytest -m "not e2e" --durations=15 $(ARGS)
 
-e2e: .venv/.dev ## Run the tests that need the real model (1.1 GB of downloads the first time)
+browser: .venv/.dev ## Run the tests in Chromium (apt-get install chromium)
+	@$(BIN)/python -m pytest -m browser --durations=15 $(ARGS)
+
+e2e: .venv/.dev ## Run the tests in Chromium and with the real model (1.1 GB of downloads the first time)
 	@$(BIN)/python -m pytest -m e2e --durations=15 $(ARGS)
+
+fuzz: .venv/.dev ## Look five minutes for what the OpenAPI document does not say, from a new seed
+	@FUZZ_SECS=300 $(BIN)/python -m pytest -s tests/integration/test_schema_conformance.py $(ARGS)
 
 check: .venv/.dev ## Check format, lint, types, import rings, dependencies and spelling
 	$(BIN)/ruff format --check
@@ -32,12 +38,16 @@ check: .venv/.dev ## Check format, lint, types, import rings, dependencies and s
 	$(BIN)/codespell
 	$(BIN)/basedpyright
 
+docs: .venv/.dev ## Write docs/api.md anew from the code
+	@$(BIN)/python -m docs.generator
+
 bench: .venv/.dev ## Measure, beside a floor taken in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 # uv does not read pip's configuration: name another index with UV_DEFAULT_INDEX. It is not written down.
 lock: .venv/.dev ## Compile the locks from pyproject.toml, keeping what still fits
 	$(LOCK) --extra embedded --group build --output-file requirements.lock
+	$(LOCK) --group build --constraint requirements.lock --output-file requirements-server.lock
 	$(LOCK) --all-extras --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 .venv/.run: requirements.lock pyproject.toml | $(BIN)/python
