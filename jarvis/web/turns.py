@@ -51,11 +51,10 @@ async def _owned(request: Request[Any, Any, Any], turn_id: str) -> tuple[User, U
 
 def _resume_point(request: Request[Any, Any, Any]) -> int:
     query = decode_query(request.scope["query_string"], EventsQuery)
-    if query.after is not None:
-        return query.after
+    # The header goes first: an EventSource that comes back repeats its address and adds what it has seen.
     last_event_id = request.headers.get("last-event-id", "")
     if not last_event_id:
-        return -1
+        return -1 if query.after is None else query.after
     if not last_event_id.isdecimal() or len(last_event_id) > 18:
         raise Invalid("Last-Event-ID", "must be the id of an event")
     return int(last_event_id)

@@ -102,6 +102,12 @@ async def test_a_finished_turn_is_resumed_at_every_event(
         assert await events.rest() == told
 
 
+async def test_an_event_source_that_comes_back_to_its_address_goes_on_where_it_was(server: Running) -> None:
+    turn_id = (await chat(server, "one two three"))["turn_id"]
+    async with resumed(server, turn_id, after=0, last_event_id=2) as events:
+        assert (await events.next())["seq"] == 3
+
+
 @pytest.mark.parametrize("beyond", [0, 1, 10**17])
 async def test_nothing_is_left_after_the_terminal_event(server: Running, beyond: int) -> None:
     async with streamed(server, "Hello") as events:
