@@ -17,6 +17,7 @@ from time import perf_counter
 
 import uvloop
 
+from benchmarks.lists import measure_lists
 from benchmarks.report import Figure, figures_table, table
 from benchmarks.stand import Contenders, Stand, stand
 from benchmarks.start import measure_boot, measure_memory
@@ -90,6 +91,7 @@ async def main() -> int:
         async with built.contenders(instant=True) as servers:
             await parts.run("turns, model in process", partial(measure_turns, servers, instant=True))
         await parts.run("boot", partial(measure_boot, built))
+        await parts.run("lists", partial(measure_lists, built))
         _print(parts, built, begun_at, sizes)
     print(f"\nIn all {perf_counter() - begun_s:.0f} s.")
     return 1 if parts.failures else 0

@@ -17,11 +17,12 @@ import uvloop
 
 from benchmarks.wire import ANSWER_TEXT, HEALTH_BODY, MODEL, ChatIn, ModelPart, ModelRequest, Said
 from jarvis.adapters.postgres import turn_statements as statements
+from jarvis.adapters.postgres.begin_statements import BEGIN, BEGIN_IN_NEW_CONVERSATION, Begin
 from jarvis.adapters.postgres.list_statements import HISTORY, Before
 from jarvis.adapters.postgres.message_rows import MessageRow, message_of
 from jarvis.adapters.postgres.statement import ArgumentsT, RowT, Statement
-from jarvis.core.ports import Ending
 from jarvis.core.prompt import PERSONA
+from jarvis.core.stores import Ending
 from jarvis.core.types import (
     ChatAnswer,
     ChatCommand,
@@ -76,12 +77,13 @@ class Floor:
     async def _turn(self, request: ChatIn) -> bytes:
         started_at = time.perf_counter()
         command = ChatCommand(text=request.message, conversation_id=request.conversation_id)
-        begin = statements.Begin(
+        begin = Begin(
             user_id=self._user_id,
             conversation_id=request.conversation_id or new_id(),
             turn_id=new_id(),
             message_id=new_id(),
             text=command.text,
+            title=command.text,
             request=_encode(command).decode(),
             status="running",
             owner="floor",
@@ -91,10 +93,9 @@ class Floor:
         async with self._pool.acquire() as connection:
             await connection.execute(self._opening)
             if request.conversation_id is None:
-                titled = statements.BeginNew(**msgspec.structs.asdict(begin), title=command.text)
-                await run(connection, statements.BEGIN_IN_NEW_CONVERSATION, titled)
+                await run(connection, BEGIN_IN_NEW_CONVERSATION, begin)
             else:
-                (begun,) = await run(connection, statements.BEGIN, begin)
+                (begun,) = await run(connection, BEGIN, begin)
                 before = Before(
                     user_id=self._user_id,
                     conversation_id=begin.conversation_id,
@@ -148,7 +149,7 @@ class Floor:
 class _Answered:
     """The rows and the JSON of an answer, as Jarvis has them."""
 
-    def __init__(self, begin: statements.Begin, said: Said, sent: int, response_time_ms: int) -> None:
+    def __init__(self, begin: Begin, said: Said, sent: int, response_time_ms: int) -> None:
         self._said = said
         self._metadata = MessageMetadata(
             tokens_used=said.completion_tokens,

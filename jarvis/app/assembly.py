@@ -28,6 +28,7 @@ from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.postgres import start_postgres
 from jarvis.embedded.supervisor import Supervisor
 from jarvis.services.admission import Admission
+from jarvis.services.conversations import Conversations
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck, MemoryUsage, Probe
 from jarvis.services.identity import LocalIdentity
@@ -172,7 +173,8 @@ def _services(
     )
     return Services(
         turns=turns,
-        conversations=conversations,
+        conversations=Conversations(store=conversations, turns=turns, feed=feed),
+        llm=llm,
         feed=feed,
         identity=LocalIdentity(PostgresUsers(database)),
         health=health,

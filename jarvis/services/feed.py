@@ -10,7 +10,7 @@ import msgspec
 
 from jarvis.core.errors import JarvisError
 from jarvis.core.events import ConversationEvent
-from jarvis.core.ports import ConversationStore
+from jarvis.core.stores import ConversationStore
 from jarvis.core.types import Conversation, User
 from jarvis.services.sweeper import Reporter
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from jarvis.core.errors import NotFound
-from jarvis.core.ports import UserStore
+from jarvis.core.stores import UserStore
 from jarvis.core.types import User
 
 DEFAULT_PROFILE = "default"

@@ -16,7 +16,8 @@ from jarvis.core import prompt
 from jarvis.core.endings import terminal_event
 from jarvis.core.errors import JarvisError, TimedOut, Unavailable
 from jarvis.core.events import Ack, Context, Delta, Notice, Terminal, TurnError
-from jarvis.core.ports import LLM, Ending, Options, StoredTurn, TurnLog, TurnOutcome, TurnStore
+from jarvis.core.ports import LLM, Options, TurnLog
+from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnStore
 from jarvis.core.types import (
     MessageMetadata,
     MessageStatus,

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from jarvis.core.errors import JarvisError
-from jarvis.core.ports import TurnOutcome, TurnRef, TurnStore
+from jarvis.core.stores import TurnOutcome, TurnRef, TurnStore
 
 PERIOD_S = 5.0
 LIMIT = 100

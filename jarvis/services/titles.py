@@ -10,7 +10,8 @@ import msgspec
 
 from jarvis.core import prompt
 from jarvis.core.errors import JarvisError
-from jarvis.core.ports import LLM, Options, TitleStore
+from jarvis.core.ports import LLM, Options
+from jarvis.core.stores import TitleStore
 from jarvis.core.titles import EXCERPT_CHARS, title_in, title_prompt
 from jarvis.core.types import Turn
 from jarvis.services.feed import ConversationFeed

@@ -20,7 +20,8 @@ from anyio.abc import TaskGroup
 from jarvis.core.endings import retell
 from jarvis.core.errors import Draining, JarvisError, NotFound, TimedOut, Unavailable
 from jarvis.core.events import LogEntry, Terminal, decode_terminal
-from jarvis.core.ports import TurnLog, TurnStore
+from jarvis.core.ports import TurnLog
+from jarvis.core.stores import TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
 from jarvis.services.feed import ConversationFeed

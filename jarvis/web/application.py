@@ -1,14 +1,19 @@
 """The Litestar application: its routes and the one exception handler."""
 
-from litestar import Litestar
-from litestar.datastructures import State
+from collections.abc import Iterable
 
-from jarvis.web import chat, conversations, probes, turns
+from litestar import Litestar, route
+from litestar.datastructures import State
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.types import ASGIApp as LitestarASGIApp
+
+from jarvis.web import chat, conversations, models, probes, transcripts, turns
 from jarvis.web.asgi import ASGIApp
 from jarvis.web.context import Bounds, Services
 from jarvis.web.edge import Edge, EdgeConfig, RequestMetrics
 from jarvis.web.legacy import WithoutPrefix
 from jarvis.web.problems import log_websocket_bug, respond
+from jarvis.web.responses import Body
 from jarvis.web.schema import schema_routes
 from jarvis.web.socket import socket
 
@@ -18,6 +23,14 @@ ROUTES = [
     conversations.history,
     conversations.messages,
     conversations.conversations,
+    conversations.search,
+    conversations.create,
+    conversations.conversation,
+    conversations.change,
+    conversations.remove,
+    transcripts.export,
+    transcripts.import_,
+    models.models,
     turns.turn,
     turns.events,
     turns.cancel,
@@ -38,8 +51,9 @@ def create_app(
     with_schema: bool,
 ) -> ASGIApp:
     """Build the ASGI application on open services; it opens and closes nothing itself."""
+    routes = [*ROUTES, *(schema_routes(version) if with_schema else ())]
     litestar = Litestar(
-        route_handlers=[*ROUTES, *(schema_routes(version) if with_schema else ())],
+        route_handlers=[*_options(routes), *routes],  # first, or Litestar makes its own
         exception_handlers={Exception: respond},
         after_exception=[log_websocket_bug],
         openapi_config=None,  # handlers answer in bytes, of which Litestar can say nothing; schema.py does
@@ -53,3 +67,23 @@ def create_app(
         metrics=metrics,
         health_body=lambda: services.health.body,
     )
+
+
+def _options(routes: Iterable[BaseRouteHandler]) -> list[HTTPRouteHandler]:
+    """Answer OPTIONS with all methods of a path: Litestar's own answer knows its first handler only."""
+    methods: dict[str, set[str]] = {}
+    for handler in routes:
+        if isinstance(handler, HTTPRouteHandler):
+            for path in handler.paths:
+                methods.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
+    return [_allowing(path, allowed) for path, allowed in methods.items()]
+
+
+def _allowing(path: str, methods: Iterable[str]) -> HTTPRouteHandler:
+    answer = Body(b"", status=204, headers=((b"allow", ", ".join(sorted(methods)).encode()),))
+
+    @route(path, http_method="OPTIONS")
+    async def options() -> LitestarASGIApp:
+        return answer
+
+    return options

@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 from litestar.connection import ASGIConnection, Request
 
-from jarvis.core.ports import ConversationStore
+from jarvis.core.ports import LLM
 from jarvis.core.types import User
+from jarvis.services.conversations import Conversations
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck
 from jarvis.services.identity import LocalIdentity
@@ -23,7 +24,8 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     turns: Turns
-    conversations: ConversationStore
+    conversations: Conversations
+    llm: LLM
     feed: ConversationFeed
     identity: LocalIdentity
     health: HealthCheck
@@ -34,6 +36,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int
     max_message_chars: int
+    max_answer_bytes: int
     max_ws_frame_bytes: int
     body_deadline_s: float
 

@@ -26,6 +26,8 @@ _encoder = msgspec.json.Encoder()
 
 
 class OldResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """The one answer to a frame of the old dialect."""
+
     response: str
     user_id: str
     conversation_id: UUID
@@ -35,6 +37,8 @@ class OldResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OldError(msgspec.Struct, frozen=True, kw_only=True):
+    """The one answer to a frame of the old dialect that failed."""
+
     error: str
     code: str
     timestamp: datetime

@@ -155,7 +155,8 @@ def _query(told: Described, shapes: _Shapes, notes: Mapping[str, str]) -> Iterat
     if told.query is None:
         return
     for name, schema in shapes.fields(told.query).items():
-        parameter = {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
+        required = name in shapes.components[told.query.__name__].get("required", ())
+        parameter = {"name": name, "in": "query", "required": required, "schema": _without_null(schema)}
         yield parameter | ({"description": notes[name]} if name in notes else {})
 
 

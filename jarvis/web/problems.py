@@ -40,7 +40,7 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """The document, as contract section 1 has it."""
+    """An error (RFC 9457). The ids and `partial` are there once the message is stored."""
 
     type: str = "about:blank"
     title: str
@@ -110,14 +110,16 @@ def error_of(exc: Exception) -> JarvisError:
 
 def respond(request: Request[object, object, State], exc: Exception) -> Response[bytes]:
     """Litestar's exception handler: `exception_handlers={Exception: respond}`."""
-    error = error_of(exc)
+    allowed = _allowed(exc)
+    # The route is there and GET is its method, but only to open a socket.
+    error = Invalid("Upgrade", "must be websocket") if request.method in allowed else error_of(exc)
     if error.code == "internal":
         log_bug(exc, request.scope)
     problem = answer_problem(error, request_id_of(request.scope), stored=_stored(exc))
     headers = {name.decode(): value.decode() for name, value in problem.headers if name != b"content-type"}
-    return Response(
-        problem.body, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers | _kept_headers(exc)
-    )
+    if error.code == "method_not_allowed":
+        headers["allow"] = ", ".join(allowed)
+    return Response(problem.body, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _stored(exc: Exception) -> StoredTurn | None:
@@ -125,9 +127,10 @@ def _stored(exc: Exception) -> StoredTurn | None:
     return stored if isinstance(stored, StoredTurn) else None
 
 
-def _kept_headers(exc: Exception) -> dict[str, str]:
-    headers = exc.headers if isinstance(exc, HTTPException) else None
-    return {name: value for name, value in (headers or {}).items() if name.lower() == "allow"}
+def _allowed(exc: Exception) -> list[str]:
+    """Return the methods that a 405 of Litestar's names; it calls a socket's opening, a GET, `websocket`."""
+    named = exc.headers.get("allow", "") if isinstance(exc, HTTPException) and exc.headers else ""
+    return sorted(named.replace("websocket", "GET").split(", ")) if named else []
 
 
 async def log_websocket_bug(exc: Exception, scope: Facts) -> None:

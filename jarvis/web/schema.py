@@ -17,29 +17,35 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from jarvis.core.events import ConversationEvent, TurnEvent
-from jarvis.core.types import ChatAnswer, Message, TurnView
+from jarvis.core.types import ChatAnswer, Conversation, Message, TurnView
 from jarvis.services.health import Health, Readiness, SystemStatus
-from jarvis.web import chat, conversations, probes, turns
-from jarvis.web.conversations import ConversationsAnswer, HistoryAnswer
+from jarvis.web import chat, conversations, models, probes, transcripts, turns
+from jarvis.web.conversations import ConversationsAnswer, DeletedAnswer, HistoryAnswer, SearchAnswer
 from jarvis.web.legacy import OldError, OldResponse
+from jarvis.web.models import ModelsAnswer
 from jarvis.web.openapi import JSON, Answer, Described, document
 from jarvis.web.requests import (
     MAX_LIMIT,
     CancelFrame,
     ChatMessageFrame,
     ChatRequest,
+    ConversationChanges,
     ConversationsQuery,
     EventsQuery,
+    ExportQuery,
     HistoryQuery,
     MessagesQuery,
+    NewConversation,
     OldFrame,
     RegenerateRequest,
     ResumeFrame,
+    SearchQuery,
     SubscribeFrame,
     UserQuery,
 )
 from jarvis.web.responses import Body
 from jarvis.web.socket import SocketError, socket
+from jarvis.web.transcripts import ExportedConversation, ImportAnswer, ImportRequest
 
 PATH = "/schema"
 PAGE = Path(__file__).with_name("schema_page.html")
@@ -65,10 +71,14 @@ A list gives at most {MAX_LIMIT}.
 NOTES = {
     "limit": f"Above {MAX_LIMIT}: taken as {MAX_LIMIT}.",
     "cursor": "`next_cursor` (or X-Next-Cursor) of the page before; stands instead of `offset`.",
+    "offset": "How many to pass over; a cursor is exact also while something is added.",
+    "conversation_id": "Absent: the conversation last active.",
+    "alternatives": "Earlier answers too, those that were answered again.",
     "since": "Only what is strictly later. With its offset, as RFC 3339 has it.",
-    "after": "The last `seq` seen; stands before Last-Event-ID. -1: from the start.",
+    "after": "The last `seq` seen, where there is no Last-Event-ID. -1: from the start.",
     "user_id": "A profile of the owner, made on first use; absent: `default`.",
-    "q": "Part of a title.",
+    "q": 'Of a list, part of a title. Of a search, words, French or English; "as a phrase", or, -without.',
+    "format": "Only what `json` gives can be imported.",
 }
 
 DESCRIBED: Mapping[BaseRouteHandler, Described] = {
@@ -116,6 +126,56 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
         query=ConversationsQuery,
         answers={200: Answer(description="Newest activity first", content={JSON: ConversationsAnswer})},
         problems=LIST,
+    ),
+    conversations.search: Described(
+        query=SearchQuery,
+        answers={
+            200: Answer(
+                description="The best first; of words that many messages have, the newest 200 are found",
+                content={JSON: SearchAnswer},
+            )
+        },
+        problems=LIST,
+    ),
+    conversations.create: Described(
+        query=UserQuery,
+        body=NewConversation,
+        body_required=False,
+        answers={200: Answer(description="What was made", content={JSON: Conversation})},
+        problems=(*LIST, *BODY),
+    ),
+    conversations.conversation: Described(
+        answers={200: Answer(description="The conversation", content={JSON: Conversation})}, problems=BY_ID
+    ),
+    conversations.change: Described(
+        body=ConversationChanges,
+        answers={200: Answer(description="As it is now", content={JSON: Conversation})},
+        problems=(*BY_ID, *BODY),
+    ),
+    conversations.remove: Described(
+        answers={200: Answer(description="It is gone", content={JSON: DeletedAnswer})}, problems=BY_ID
+    ),
+    transcripts.export: Described(
+        query=ExportQuery,
+        answers={
+            200: Answer(
+                description="All messages in order, earlier answers included; cut off where it fails",
+                content={JSON: ExportedConversation, "text/markdown": str},
+                headers={"Content-Disposition": "An attachment, named after the title."},
+            )
+        },
+        problems=BY_ID,
+    ),
+    transcripts.import_: Described(
+        query=UserQuery,
+        body=ImportRequest,
+        answers={200: Answer(description="All of it is stored, under new ids", content={JSON: ImportAnswer})},
+        problems=(*LIST, *BODY, "overloaded"),
+    ),
+    models.models: Described(
+        query=UserQuery,
+        answers={200: Answer(description="The models", content={JSON: ModelsAnswer})},
+        problems=("llm_unavailable", "llm_timeout", *EVERYWHERE),
     ),
     turns.turn: Described(
         answers={200: Answer(description="How it stands", content={JSON: TurnView})}, problems=BY_ID

@@ -69,7 +69,7 @@ class SocketError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
 
 @websocket("/ws")
 async def socket(socket: WebSocket[Any, Any, Any]) -> None:
-    """Speak the typed dialect or the old one, frame by frame."""
+    """Open a WebSocket: any number of turns on one connection."""
     services = services_of(socket)
     try:
         query = decode_query(socket.scope["query_string"], UserQuery)

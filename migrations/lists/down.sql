@@ -25,4 +25,7 @@ ALTER FUNCTION jarvis_search_messages OWNER TO jarvis_system;
 REVOKE CREATE ON SCHEMA public FROM jarvis_system;
 
 DROP INDEX messages_newest_idx;
+DROP INDEX conversations_active_idx, conversations_archived_idx;
+CREATE INDEX conversations_activity_idx
+    ON conversations (user_id, status, coalesce(last_message_at, created_at), id);
 ALTER TABLE conversations DROP COLUMN message_count, DROP COLUMN title_is_settled;

@@ -1,15 +1,21 @@
 """ConversationStore on a real Postgres."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from jarvis.adapters.postgres.conversations import PostgresConversations
-from jarvis.adapters.postgres.database import Database
+from jarvis.adapters.postgres import list_statements as statements
+from jarvis.adapters.postgres.conversations import SLICE_CHARS, SLICE_MESSAGES, PostgresConversations
+from jarvis.adapters.postgres.cursors import AFTER_ALL_CONVERSATIONS
+from jarvis.adapters.postgres.database import Database, DatabaseSettings
+from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
-from jarvis.core.errors import Invalid, NotFound
-from jarvis.core.types import Message, User, new_id
+from jarvis.core.errors import Invalid, NotFound, Unavailable
+from jarvis.core.stores import ConversationEdit
+from jarvis.core.transcripts import ImportedConversation, ImportedMessage, Place
+from jarvis.core.types import ChatCommand, ConversationStatus, Message, User, new_id
 
 START = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -42,10 +48,10 @@ async def make(
     conversation_id = new_id()
     async with database.transaction(user) as transaction:
         await transaction.raw(
-            "INSERT INTO conversations (id, user_id, title, status, last_message_at, next_position) "
-            "VALUES ($1, $2, $3, $4::text::conversation_status, $5, $6)",
+            "INSERT INTO conversations (id, user_id, title, status, last_message_at, next_position, "
+            "message_count) VALUES ($1, $2, $3, $4::text::conversation_status, $5, $6, $7)",
             *(conversation_id, user.id, title, status),
-            *(datetime.now(UTC) - timedelta(seconds=age_s), (messages + 1) // 2 * 2),
+            *(datetime.now(UTC) - timedelta(seconds=age_s), (messages + 1) // 2 * 2, messages),
         )
         for n in range(messages):
             await transaction.raw(
@@ -109,8 +115,9 @@ async def test_alternatives_come_only_when_asked_after_the_current_answer(
     conversation_id = await make(database, user, messages=4)
     async with database.transaction(user) as transaction:
         await transaction.raw(
-            "INSERT INTO messages (id, conversation_id, user_id, position, alternative, role, content) "
-            "VALUES ($1, $2, $3, 1, 1, 'assistant', 'old')",
+            "INSERT INTO messages (id, conversation_id, user_id, position, alternative, role, content, "
+            "alternative_of) SELECT $1, $2, $3, 1, 1, 'assistant', 'old', id FROM messages "
+            "WHERE conversation_id = $2 AND position = 1",
             *(new_id(), conversation_id, user.id),
         )
     plain = await store.messages(user, conversation_id, limit=10)
@@ -227,3 +234,145 @@ async def test_the_conversation_last_active(
     last = await store.last_active(user)
     assert last is not None
     assert last.title == "newer"
+
+
+async def test_an_edit_tells_whether_anything_changed(
+    store: PostgresConversations, user: User, stranger: User
+) -> None:
+    made = await store.create(user, title=None, model=None, system_prompt=None)
+    same = await store.edit(user, made.id, ConversationEdit(status="active", title=None))
+    assert (same.changed, same.conversation) == (False, made)
+    edited = await store.edit(user, made.id, ConversationEdit(title="New", model="m"))
+    assert edited.changed
+    assert (edited.conversation.title, edited.conversation.model) == ("New", "m")
+    assert edited.conversation.updated_at > made.updated_at
+    for who, which in ((user, new_id()), (stranger, made.id)):
+        with pytest.raises(NotFound):
+            await store.edit(who, which, ConversationEdit(title="x"))
+        with pytest.raises(NotFound):
+            await store.delete(who, which)
+
+
+async def test_what_was_deleted_is_told_with_all_its_alternatives(
+    database: Database, store: PostgresConversations, user: User
+) -> None:
+    turn = await PostgresTurns(database).begin(
+        user, ChatCommand(text="hi"), turn_id=new_id(), owner="o", lease_s=9, waiting=False
+    )
+    async with database.transaction(user) as transaction:
+        await transaction.raw(
+            "INSERT INTO messages (id, conversation_id, user_id, position, role, content, alternative_of) "
+            "VALUES ($1, $2, $3, 1, 'assistant', 'old', $1)",
+            *(new_id(), turn.conversation_id, user.id),
+        )
+    before = await store.get(user, turn.conversation_id)
+    deleted = await store.delete(user, turn.conversation_id)
+    assert (deleted.conversation, deleted.messages, deleted.turn_ids) == (before, 2, [turn.id])
+    with pytest.raises(NotFound):
+        await store.transcript_page(user, turn.conversation_id, first_position=0, end_position=9)
+
+
+def transcript(*contents: str) -> Iterator[tuple[Place, ImportedMessage]]:
+    for number, content in enumerate(contents):
+        message = ImportedMessage(role="user", content=content, created_at=START)
+        yield Place(new_id(), 2 * number, 0, None), message
+
+
+async def test_a_transcript_is_stored_in_slices_and_read_in_stretches(
+    store: PostgresConversations, user: User
+) -> None:
+    contents = [f"m{number}" for number in range(SLICE_MESSAGES + 1)] + ["x" * SLICE_CHARS, "last"]
+    id_ = await store.add_transcript(
+        user,
+        ImportedConversation(created_at=START),
+        transcript(*contents),
+        next_position=2 * len(contents),
+        message_count=len(contents),
+    )
+    start = await store.transcript_start(user, id_)
+    assert start.end_position == 2 * len(contents)
+    assert start.conversation.message_count == len(contents)
+    assert (start.conversation.created_at, start.conversation.updated_at) == (START, START)
+    whole = await store.transcript_page(user, id_, first_position=0, end_position=start.end_position)
+    assert texts(whole) == contents
+    part = await store.transcript_page(user, id_, first_position=2, end_position=6)
+    assert texts(part) == ["m1", "m2"]
+
+
+async def test_a_transcript_that_fails_midway_leaves_nothing(
+    database: Database, store: PostgresConversations, user: User
+) -> None:
+    def failing() -> Iterator[tuple[Place, ImportedMessage]]:
+        yield from transcript(*["m"] * SLICE_MESSAGES)
+        raise Invalid("messages", "is not what it seemed")
+
+    with pytest.raises(Invalid):
+        await store.add_transcript(
+            user, ImportedConversation(created_at=START), failing(), next_position=0, message_count=0
+        )
+    async with database.transaction(user) as transaction:
+        assert await transaction.raw("SELECT FROM conversations") == []
+        assert await transaction.raw("SELECT FROM messages") == []
+
+
+async def test_a_transaction_may_have_a_longer_deadline_than_its_statements(
+    database_url: str, user: User
+) -> None:
+    settings = DatabaseSettings(url=database_url, statement_timeout_s=0.4)
+    async with Database(settings) as impatient:
+        async with impatient.transaction(user, deadline_s=5) as transaction:
+            for _ in range(3):
+                await transaction.raw("SELECT pg_sleep(0.2)")
+        with pytest.raises(Unavailable):
+            async with impatient.transaction(user, deadline_s=5) as transaction:
+                await transaction.raw("SELECT pg_sleep(3)")
+        with pytest.raises(Unavailable):
+            async with impatient.transaction(user, deadline_s=0.1) as transaction:
+                await transaction.raw("SELECT pg_sleep(0.3)")
+
+
+async def test_conversations_of_any_time_are_paged(store: PostgresConversations, user: User) -> None:
+    for year in (1, 1965, 1970, 2024, 9999):
+        await store.add_transcript(
+            user,
+            ImportedConversation(created_at=datetime(year, 6, 1, tzinfo=UTC)),
+            (),
+            next_position=0,
+            message_count=0,
+        )
+    years: list[int] = []
+    cursor = None
+    while True:
+        page = await store.conversations(user, limit=1, cursor=cursor)
+        years += [conversation.created_at.year for conversation in page.conversations]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert years == [9999, 2024, 1970, 1965, 1]
+
+
+@pytest.mark.parametrize("plan_for", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("status", statements.STATUSES)
+async def test_a_page_is_read_in_the_order_of_an_index_also_under_row_security(
+    database: Database, user: User, status: ConversationStatus, plan_for: str
+) -> None:
+    page = statements.Conversations(
+        user_id=user.id,
+        title_contains=None,
+        activity=AFTER_ALL_CONVERSATIONS.activity,
+        id=AFTER_ALL_CONVERSATIONS.id,
+        limit=21,
+        offset=0,
+    )
+    listed = statements.CONVERSATIONS[status]
+    async with database.transaction(user) as transaction:
+        await transaction.raw(
+            "INSERT INTO conversations (id, user_id, status) SELECT gen_random_uuid(), $1, "
+            "$2::text::conversation_status FROM generate_series(1, 3000)",
+            *(user.id, status),
+        )
+        await transaction.raw(f"SET LOCAL plan_cache_mode = {plan_for}")
+        rows = await transaction.raw(f"EXPLAIN {listed.sql}", *listed.values(page))
+    plan = "\n".join(row[0] for row in rows)
+    assert f"Index Scan Backward using conversations_{status}_idx" in plan
+    assert "Sort" not in plan

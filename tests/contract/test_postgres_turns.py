@@ -4,14 +4,16 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.core.errors import NotFound
-from jarvis.core.ports import Ending, StoredTurn, TurnOutcome
+from jarvis.core.stores import Ending, StoredTurn, TurnOutcome
 from jarvis.core.types import (
+    AgainCommand,
     ChatCommand,
     ContextReport,
     HistoryReport,
@@ -245,21 +247,51 @@ async def test_history_is_the_newest_before_the_turn_and_counts_all(
     assert history.total == 4
 
 
-async def test_history_leaves_earlier_alternatives_out(
-    database: Database, store: PostgresTurns, user: User
-) -> None:
+async def begin_again(store: PostgresTurns, turn: Turn, **changes: Any) -> Turn:
+    return await store.begin_again(
+        turn.user,
+        AgainCommand(conversation_id=turn.conversation_id, **changes),
+        turn_id=new_id(),
+        owner=OWNER,
+        lease_s=60,
+        waiting=False,
+        history_limit=10,
+    )
+
+
+async def test_to_begin_again_takes_no_place_and_asks_as_before(store: PostgresTurns, user: User) -> None:
     first = await begin(store, user, "u0")
     await store.finish(user, first.id, complete("a0"))
-    await rows(
-        database,
-        user,
-        "INSERT INTO messages (id, conversation_id, user_id, position, alternative, role, content) "
-        "SELECT gen_random_uuid(), conversation_id, user_id, 1, 1, 'assistant', 'old' FROM conversations c "
-        "JOIN messages USING (user_id) LIMIT 1",
-    )
+    second = await begin(store, user, "u1", conversation_id=first.conversation_id)
+    await store.finish(user, second.id, complete("a1"))
+    again = await begin_again(store, second, temperature=0.3)
+    assert (again.user_message_id, again.user_position) == (second.user_message_id, 2)
+    assert (again.command.text, again.command.temperature) == ("u1", 0.3)
+    assert again.history is not None
+    assert [message.content for message in again.history.messages] == ["u0", "a0"]
+    stored = await store.finish(user, again.id, complete("a1 again"))
+    assert stored.message is not None
+    assert stored.message.alternative_of is None
+    third = await begin(store, user, "u2", conversation_id=first.conversation_id)
+    assert third.user_position == 4
+
+
+async def test_to_begin_again_in_a_strangers_conversation_is_not_found(
+    store: PostgresTurns, user: User, stranger: User
+) -> None:
+    theirs = await begin(store, stranger)
+    with pytest.raises(NotFound):
+        await begin_again(store, msgspec.structs.replace(theirs, user=user))
+
+
+async def test_history_leaves_earlier_alternatives_out(store: PostgresTurns, user: User) -> None:
+    first = await begin(store, user, "u0")
+    await store.finish(user, first.id, complete("a0"))
+    again = await begin_again(store, first)
+    await store.finish(user, again.id, complete("a0 again"))
     turn = await begin(store, user, "u1", conversation_id=first.conversation_id)
     history = await store.history(turn, limit=2)
-    assert [message.content for message in history.messages] == ["u0", "a0"]
+    assert [message.content for message in history.messages] == ["u0", "a0 again"]
     assert history.total == 2
 
 

@@ -12,10 +12,11 @@ from jarvis.core.types import ChatCommand, User, new_id
 from tests.postgres import PostgresServer
 
 MANY = 20_000
-FIRST_PAGE = f"10, 'infinity', '{UUID(int=2**128 - 1)}'"
+LAST_ID = UUID(int=2**128 - 1)
+SEARCH = "SELECT * FROM jarvis_search_messages($1, 10, 'infinity', $2, 'infinity')"
 FILL = """
 INSERT INTO messages (id, conversation_id, user_id, position, role, content)
-SELECT gen_random_uuid(), c.id, c.user_id, n * 2, 'user', 'word' || n
+SELECT gen_random_uuid(), c.id, c.user_id, n * 2, 'user', 'shared word' || n
   FROM conversations c, generate_series(1, $1::int) n
 """
 EXPLAIN = """
@@ -37,8 +38,9 @@ async def say(database: Database, user: User, text: str) -> None:
 async def found(database: Database, user: User | None, query: str) -> set[str]:
     async with database.transaction(user) as transaction:
         rows = await transaction.raw(
-            f"SELECT content FROM jarvis_search_messages($1, {FIRST_PAGE}) JOIN messages ON id = message_id",
-            query,
+            "SELECT content FROM jarvis_search_messages($1, 10, 'infinity', $2, 'infinity') "
+            "JOIN messages ON id = message_id",
+            *(query, LAST_ID),
         )
     return {row["content"] for row in rows}
 
@@ -78,12 +80,19 @@ async def test_only_the_users_own_messages_are_found(database: Database) -> None
     assert await found(database, None, "cat") == set()
     async with database.transaction(ben) as transaction:
         # The function itself, not the policy of the table it is joined with here.
-        (row,) = await transaction.raw(f"SELECT * FROM jarvis_search_messages('cat', {FIRST_PAGE})")
+        (row,) = await transaction.raw(SEARCH, "cat", LAST_ID)
     assert (row["message_id"], row["total"]) == (None, 0)
 
 
-async def test_the_function_uses_the_full_text_index(
-    database: Database, postgres: PostgresServer, migrated_database: str
+@pytest.mark.parametrize(
+    ("word", "index"),
+    [
+        ("zebra", "Bitmap Index Scan on messages_search_idx"),
+        ("shared", "Index Scan Backward using messages_newest_idx on messages"),
+    ],
+)
+async def test_the_function_uses_an_index_for_rare_and_for_common_words(
+    database: Database, postgres: PostgresServer, migrated_database: str, word: str, index: str
 ) -> None:
     user = await PostgresUsers(database).profile("anna")
     await say(database, user, "zebra")
@@ -99,9 +108,11 @@ async def test_the_function_uses_the_full_text_index(
         connection.add_log_listener(keep)
         async with connection.transaction():
             await connection.execute(f"SET LOCAL ROLE jarvis_app; SET LOCAL jarvis.user_id = '{user.id}'")
-            await connection.execute(f"SELECT * FROM jarvis_search_messages('zebra', {FIRST_PAGE})")
+            await connection.execute(SEARCH, word, LAST_ID)
     finally:
         await connection.close()
     (plan,) = (plan for plan in plans if "ts_rank" in plan)
-    assert "Bitmap Index Scan on messages_search_idx" in plan
-    assert "'zebra'" in plan.partition("Index Cond")[2], "planned for the words asked for, not for any"
+    assert index in plan
+    assert "Seq Scan" not in plan
+    stem = word.removesuffix("d")
+    assert f"'{stem}'" in plan.partition("search @@")[2], "planned for the words asked for, not for any"

@@ -380,7 +380,10 @@ async def _serves(url: str) -> None:
         assert await users.owner_of_turn(turn.id) == user
         assert [ref.turn_id for ref in await turns.abandoned("p", [], predecessors="", limit=1)] == [turn.id]
         async with database.transaction(user) as transaction:
-            (row,) = await transaction.raw(f"SELECT * FROM jarvis_search_messages('hi', 5, 'infinity', '{UUID(int=2**128 - 1)}')")
+            (row,) = await transaction.raw(
+                "SELECT * FROM jarvis_search_messages('hi', 5, 'infinity', $1, 'infinity')",
+                UUID(int=2**128 - 1),
+            )
         assert row["message_id"] == turn.user_message_id
     await downgrade(url, "base")
     await migrate(url)

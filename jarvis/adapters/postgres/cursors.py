@@ -12,7 +12,12 @@ from msgspec import Meta
 from jarvis.core.errors import Invalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_US = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_FIRST_US = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
@@ -35,18 +40,35 @@ class MessagePlace(_Place, frozen=True, kw_only=True):
 
 
 class ConversationPlace(_Place, frozen=True, kw_only=True):
-    activity_us: Annotated[int, Meta(ge=0, le=_LAST_US)]
+    activity_us: Annotated[int, Meta(ge=_FIRST_US, le=_LAST_US)]
     id: UUID
 
     @classmethod
     def at(cls, activity: datetime, id_: UUID) -> Self:
-        return cls(activity_us=(activity - _EPOCH) // timedelta(microseconds=1), id=id_)
+        return cls(activity_us=_microseconds(activity), id=id_)
 
     @property
     def activity(self) -> datetime:
         return _EPOCH + timedelta(microseconds=self.activity_us)
 
 
+class SearchPlace(_Place, frozen=True, kw_only=True):
+    """`newest_us`: when the newest match of the first page was made; what came later is not looked at."""
+
+    score: Annotated[float, Meta(ge=0, le=1e9)]
+    id: UUID
+    newest_us: Annotated[int, Meta(ge=_FIRST_US, le=_LAST_US)]
+
+    @classmethod
+    def at(cls, score: float, id_: UUID, newest: datetime) -> Self:
+        return cls(score=score, id=id_, newest_us=_microseconds(newest))
+
+    @property
+    def newest(self) -> datetime:
+        return _EPOCH + timedelta(microseconds=self.newest_us)
+
+
 # Lists go back in time: they start after everything there can be.
 AFTER_ALL_MESSAGES = MessagePlace(position=2**31 - 1, alternative=2**15 - 1)
+AFTER_ALL_HITS = SearchPlace(score=1e9, id=UUID(int=2**128 - 1), newest_us=_LAST_US)
 AFTER_ALL_CONVERSATIONS = ConversationPlace(activity_us=_LAST_US, id=UUID(int=2**128 - 1))

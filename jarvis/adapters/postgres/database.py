@@ -110,12 +110,15 @@ class Database:
         return self._in_use
 
     @asynccontextmanager
-    async def transaction(self, user: User | None) -> AsyncGenerator[Transaction]:
+    async def transaction(
+        self, user: User | None, *, deadline_s: float | None = None
+    ) -> AsyncGenerator[Transaction]:
         """Open a transaction as `user`, or as nobody: no row, but the functions that span users.
 
         Commits at the end; rolls back when the body raises or is cancelled. Ends within the acquire and the
-        statement timeout and 1 s more, whatever the server does; at once while the last `ping` failed, or
-        while it is `pending`. Raises Unavailable.
+        statement timeout and 1 s more, whatever the server does (where `deadline_s` is given, that counts for
+        all its statements together instead); at once while the last `ping` failed, or while it is `pending`.
+        Raises Unavailable.
         """
         if self._is_away or self.pending:
             raise Unavailable("database", self.pending or "The database cannot be reached.")
@@ -127,7 +130,7 @@ class Database:
                 self._in_use += 1
                 try:
                     deadline.reschedule(
-                        asyncio.get_running_loop().time() + self._settings.statement_timeout_s
+                        asyncio.get_running_loop().time() + (deadline_s or self._settings.statement_timeout_s)
                     )
                     await connection.execute(opening)
                     yield Transaction(connection)

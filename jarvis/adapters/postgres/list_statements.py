@@ -10,14 +10,10 @@ from sqlalchemy import Boolean, Integer, SmallInteger, Text, Uuid
 
 from jarvis.adapters.postgres.message_rows import COLUMNS, MessageRow
 from jarvis.adapters.postgres.schema import activity, conversations, instant, messages
-from jarvis.adapters.postgres.statement import Statement
+from jarvis.adapters.postgres.statement import Statement, bind, constant
+from jarvis.core.types import ConversationStatus
 
-
-def _bind(name: str, type_: Any) -> sa.BindParameter[Any]:
-    return sa.bindparam(name, type_=type_)
-
-
-_is_current = sa.literal_column("messages.alternative = 0", Boolean)
+_is_current = sa.literal_column("messages.alternative_of IS NULL", Boolean)
 _count = sa.func.count(sa.literal_column("*"))
 
 
@@ -42,13 +38,13 @@ class BeforeCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _in_conversation = (
-    messages.c.conversation_id == _bind("conversation_id", Uuid),
-    messages.c.user_id == _bind("user_id", Uuid),
+    messages.c.conversation_id == bind("conversation_id", Uuid),
+    messages.c.user_id == bind("user_id", Uuid),
 )
-_before = (*_in_conversation, messages.c.position < _bind("position", Integer), _is_current)
+_before = (*_in_conversation, messages.c.position < bind("position", Integer), _is_current)
 
 HISTORY = Statement(
-    sa.select(*COLUMNS).where(*_before).order_by(messages.c.position.desc()).limit(_bind("limit", Integer)),
+    sa.select(*COLUMNS).where(*_before).order_by(messages.c.position.desc()).limit(bind("limit", Integer)),
     arguments=Before,
     row=MessageRow,
 )
@@ -73,18 +69,27 @@ class Messages(MessagesCount, frozen=True, kw_only=True):
     offset: int
 
 
-_since = _bind("since", instant)
+_since = bind("since", instant)
 _shown = (
     *_in_conversation,
     sa.or_(_since.is_(None), messages.c.created_at > _since),
-    sa.or_(_bind("alternatives", Boolean), _is_current),
+    sa.or_(bind("alternatives", Boolean), _is_current),
 )
 
-# A scalar subquery, so that a conversation without messages is a row with 0, and no conversation is no row.
+# The row keeps the count that is asked for most. A scalar subquery is only run where it is needed; with it, a
+# conversation without messages is a row with 0, and no conversation is no row.
 MESSAGES_COUNT = Statement(
-    sa.select(sa.select(_count).select_from(messages).where(*_shown).scalar_subquery().label("total")).where(
-        conversations.c.id == _bind("conversation_id", Uuid),
-        conversations.c.user_id == _bind("user_id", Uuid),
+    sa.select(
+        sa.case(
+            (
+                sa.and_(_since.is_(None), sa.not_(bind("alternatives", Boolean))),
+                conversations.c.message_count,
+            ),
+            else_=sa.select(_count).select_from(messages).where(*_shown).scalar_subquery(),
+        ).label("total")
+    ).where(
+        conversations.c.id == bind("conversation_id", Uuid),
+        conversations.c.user_id == bind("user_id", Uuid),
     ),
     arguments=MessagesCount,
     row=Total,
@@ -94,11 +99,11 @@ MESSAGES = Statement(
     .where(
         *_shown,
         sa.tuple_(messages.c.position, messages.c.alternative)
-        < sa.tuple_(_bind("position", Integer), _bind("alternative", SmallInteger)),
+        < sa.tuple_(bind("position", Integer), bind("alternative", SmallInteger)),
     )
     .order_by(messages.c.position.desc(), messages.c.alternative.desc())
-    .limit(_bind("limit", Integer))
-    .offset(_bind("offset", sa.BigInteger)),
+    .limit(bind("limit", Integer))
+    .offset(bind("offset", sa.BigInteger)),
     arguments=Messages,
     row=MessageRow,
 )
@@ -129,78 +134,98 @@ class OfUser(msgspec.Struct, frozen=True, kw_only=True):
     user_id: UUID
 
 
-class ConversationsCount(msgspec.Struct, frozen=True, kw_only=True):
+class TitledCount(msgspec.Struct, frozen=True, kw_only=True):
     user_id: UUID
-    status: str
-    title_contains: str | None
+    title_contains: str
 
 
-class Conversations(ConversationsCount, frozen=True, kw_only=True):
+class Conversations(msgspec.Struct, frozen=True, kw_only=True):
     """`activity` and `id` are those of the last conversation of the page before."""
 
+    user_id: UUID
+    title_contains: str | None
     activity: datetime
     id: UUID
     limit: int
     offset: int
 
 
-_conversation = sa.select(
+CONVERSATION_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
     conversations.c.id,
     conversations.c.title,
     sa.cast(conversations.c.status, Text).label("status"),
     conversations.c.model,
     conversations.c.system_prompt,
-    sa.select(_count)
-    .select_from(messages)
-    .where(messages.c.conversation_id == conversations.c.id, _is_current)
-    .scalar_subquery()
-    .label("message_count"),
+    conversations.c.message_count,
     conversations.c.created_at,
     conversations.c.updated_at,
     conversations.c.last_message_at,
     activity.label("activity"),
-).where(conversations.c.user_id == _bind("user_id", Uuid))
+)
+_conversation = sa.select(*CONVERSATION_COLUMNS).where(conversations.c.user_id == bind("user_id", Uuid))
 
 CONVERSATION = Statement(
-    _conversation.where(conversations.c.id == _bind("conversation_id", Uuid)),
+    _conversation.where(conversations.c.id == bind("conversation_id", Uuid)),
     arguments=OneConversation,
     row=ConversationRow,
 )
+
+
+def _has(status: ConversationStatus) -> sa.ColumnElement[Any]:
+    """Name the status in the text: each has an index of its own.
+
+    One index with the status in it would serve nobody: comparing enums is not leakproof, so that under row
+    security the planner does it last.
+    """
+    return sa.literal_column(f"conversations.status = '{status}'", Boolean)
+
+
 LAST_ACTIVE = Statement(
-    _conversation.where(sa.literal_column("conversations.status = 'active'", Boolean))
+    _conversation.where(_has("active"))
     .order_by(activity.desc(), conversations.c.id.desc())
-    .limit(sa.literal_column("1")),
+    .limit(constant("1")),
     arguments=OfUser,
     row=ConversationRow,
 )
 
-_title_contains = _bind("title_contains", Text)
-_listed = (
-    conversations.c.status == sa.cast(_bind("status", Text), conversations.c.status.type),
-    sa.or_(
-        _title_contains.is_(None),
-        sa.func.strpos(sa.func.lower(conversations.c.title), sa.func.lower(_title_contains))
-        > sa.literal_column("0"),
-    ),
+_title_contains = bind("title_contains", Text)
+_is_titled = sa.func.strpos(sa.func.lower(conversations.c.title), sa.func.lower(_title_contains)) > constant(
+    "0"
 )
-CONVERSATIONS = Statement(
-    _conversation.where(
-        *_listed,
-        sa.tuple_(activity, conversations.c.id) < sa.tuple_(_bind("activity", instant), _bind("id", Uuid)),
-    )
-    .order_by(activity.desc(), conversations.c.id.desc())
-    .limit(_bind("limit", Integer))
-    .offset(_bind("offset", sa.BigInteger)),
-    arguments=Conversations,
-    row=ConversationRow,
-)
-CONVERSATIONS_COUNT = Statement(
+_total = (
     sa.select(_count.label("total"))
     .select_from(conversations)
-    .where(conversations.c.user_id == _bind("user_id", Uuid), *_listed),
-    arguments=ConversationsCount,
-    row=Total,
+    .where(conversations.c.user_id == bind("user_id", Uuid))
 )
+
+
+def _listed(status: ConversationStatus) -> Statement[Conversations, ConversationRow]:
+    return Statement(
+        _conversation.where(
+            _has(status),
+            sa.or_(_title_contains.is_(None), _is_titled),
+            sa.tuple_(activity, conversations.c.id) < sa.tuple_(bind("activity", instant), bind("id", Uuid)),
+        )
+        .order_by(activity.desc(), conversations.c.id.desc())
+        .limit(bind("limit", Integer))
+        .offset(bind("offset", sa.BigInteger)),
+        arguments=Conversations,
+        row=ConversationRow,
+    )
+
+
+def _counted(status: ConversationStatus) -> Statement[OfUser, Total]:
+    return Statement(_total.where(_has(status)), arguments=OfUser, row=Total)
+
+
+def _titled_counted(status: ConversationStatus) -> Statement[TitledCount, Total]:
+    return Statement(_total.where(_has(status), _is_titled), arguments=TitledCount, row=Total)
+
+
+STATUSES: tuple[ConversationStatus, ...] = ("active", "archived")
+CONVERSATIONS = {status: _listed(status) for status in STATUSES}
+CONVERSATIONS_COUNT = {status: _counted(status) for status in STATUSES}
+TITLED_COUNT = {status: _titled_counted(status) for status in STATUSES}
 
 
 # --- users
@@ -225,13 +250,13 @@ class OwnerRow(NamedTuple):
 
 
 def _owner(function: str) -> Statement[Wanted, OwnerRow]:
-    call: sa.Function[Any] = getattr(sa.func, function)(_bind("id", Uuid))
+    call: sa.Function[Any] = getattr(sa.func, function)(bind("id", Uuid))
     owner = call.table_valued(sa.column("user_id", Uuid), sa.column("username", Text))
     return Statement(sa.select(owner.c.user_id, owner.c.username), arguments=Wanted, row=OwnerRow)
 
 
 PROFILE = Statement(
-    sa.select(sa.func.jarvis_profile(_bind("name", Text), _bind("new_id", Uuid)).label("id")),
+    sa.select(sa.func.jarvis_profile(bind("name", Text), bind("new_id", Uuid)).label("id")),
     arguments=Profile,
     row=ProfileId,
 )

@@ -92,7 +92,7 @@ messages = Table(
     _of_conversation(),
     sa.UniqueConstraint("conversation_id", "position", "alternative"),
     Index("messages_search_idx", "search", postgresql_using="gin"),
-    Index("messages_newest_idx", "user_id", "id"),
+    Index("messages_newest_idx", "user_id", "created_at", "id"),
     Index("messages_unindexed_idx", "id", postgresql_where=sa.text("indexed_at IS NULL")),
 )
 
@@ -150,12 +150,13 @@ memories = Table(
 )
 
 activity = sa.func.coalesce(conversations.c.last_message_at, conversations.c.created_at)
-"""What lists of conversations are ordered by; an index serves exactly this expression."""
+"""What lists of conversations are ordered by; indexes serve exactly this expression."""
 
-Index(
-    "conversations_activity_idx",
-    conversations.c.user_id,
-    conversations.c.status,
-    activity,
-    conversations.c.id,
-)
+for _status in ("active", "archived"):
+    Index(
+        f"conversations_{_status}_idx",
+        conversations.c.user_id,
+        activity,
+        conversations.c.id,
+        postgresql_where=sa.text(f"status = '{_status}'"),
+    )

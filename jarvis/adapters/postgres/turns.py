@@ -16,7 +16,7 @@ from jarvis.adapters.postgres.database import Database, Transaction
 from jarvis.adapters.postgres.list_statements import HISTORY, HISTORY_COUNT, Before, BeforeCount
 from jarvis.adapters.postgres.message_rows import message_of
 from jarvis.core.errors import Conflict, NotFound
-from jarvis.core.ports import Ending, StoredTurn, TurnOutcome, TurnRef
+from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnRef
 from jarvis.core.titles import title_of
 from jarvis.core.types import AgainCommand, ChatCommand, History, Message, Turn, User, new_id
 
