@@ -21,6 +21,8 @@ UNSAYABLE = (
     r"The body holds a NUL, half a surrogate pair or an integer beyond 64 bits\.",
     # 7.0 is an integer to JSON Schema.
     r".*: expected `int( \| null)?`, got `float`",
+    # JSON Schema's times include those at which UTC has no name any more, or Postgres none.
+    r".*: is outside of the calendar",
     # What there is, only the server knows.
     r"cursor: is not one that this server gave",
     r"messages\[[0-9]+\]\.alternative_of: is the id of no message here",

@@ -15,7 +15,7 @@ from jarvis.core.languages import Language, language_of
         ("J'ai mal au dos depuis hier, que faire ?", "fr"),
         ("L'hôpital n'est pas ouvert", "fr"),
         ("OÙ EST LA GARE ?", "fr"),
-        ("Explique le mot anglais 'weather' à mes enfants", "fr"),
+        ("Explique en anglais ce que veut dire weather à mes enfants", "fr"),
         ("Translate 'où est la gare' for me: I am in Lyon and they do not understand what I say", "en"),
         ("", "en"),
         ("42 + 1 = ?", "en"),
