@@ -1,4 +1,4 @@
-"""The command line: serve, migrate, check, doctor. Exit codes: 0 ok, 1 failed, 2 wrong usage or settings."""
+"""The command line. Exit codes: 0 ok, 1 failed, 2 wrong usage or settings."""
 
 import argparse
 import sys
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("check", help="check the settings, the database's schema and its row security")
     examining = commands.add_parser("doctor", help="show what is configured and what answers")
     examining.add_argument("--json", action="store_true", help="for programs")
+    commands.add_parser("reindex", help="make the vectors of all memories anew, from the database")
     chosen = parser.parse_args(arguments)
     try:
         environment = read_environment(Path.cwd())
@@ -51,6 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from jarvis.app.doctor import doctor  # noqa: PLC0415 the clients it imports would slow every start
 
             return _run(lambda: doctor(settings, Path.cwd(), as_json=chosen.json))
+        case "reindex":
+            from jarvis.app.reindexing import reindex  # noqa: PLC0415 likewise
+
+            configure_logging("WARNING", settings.log_format)
+            return _run(lambda: reindex(settings))
         case _:
             raise AssertionError
 

@@ -68,6 +68,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     db_statement_cache: Literal["on", "off"] = "on"
     migrate_on_start: Flag = True
     postgres_bin: str = ""
+    qdrant_url: Url = ""
+    qdrant_api_key: str = ""
+    qdrant_collection: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="a name of letters, digits, _ and -")
+    ] = "jarvis_memory"
 
     llm_backend: Literal["auto", "ollama", "openai", "embedded"] = "auto"
     ollama_url: Url = "http://localhost:11434"
@@ -81,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     openai_api_key: str = ""
     openai_model: str = ""
     embedded_model: str = "1.5b"
+    embed_backend: Literal["auto", "ollama", "openai", "embedded"] = "auto"
+    ollama_embed_model: str = "nomic-embed-text"
     llm_max_concurrency: Annotated[int, Meta(ge=1, le=1000, description="a number, 1 to 1000")] = 2
     llm_max_queue: Annotated[int, Meta(ge=0, le=100_000, description="a number, 0 to 100000")] = 32
     llm_first_token_secs: Seconds = 60
@@ -157,7 +164,7 @@ def ignored_names(environment: Mapping[str, str]) -> list[str]:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
-    for name in ("DATABASE_URL", "OLLAMA_URL", "OPENAI_BASE_URL"):
+    for name in ("DATABASE_URL", "QDRANT_URL", "OLLAMA_URL", "OPENAI_BASE_URL"):
         url: str = getattr(settings, name.lower())
         if not _names_hosts(url):
             yield f"{name} holds {_shown(name, url)}; allowed: an address with a host and a port number."
@@ -165,6 +172,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"OLLAMA_NUM_CTX holds {settings.ollama_num_ctx}; allowed: {MIN_NUM_CTX} or more."
     if settings.llm_backend == "openai" and not settings.openai_base_url:
         yield "OPENAI_BASE_URL is empty; LLM_BACKEND=openai needs one, such as http://localhost:8000/v1."
+    if settings.embed_backend == "openai" and not settings.openai_base_url:
+        yield "OPENAI_BASE_URL is empty; EMBED_BACKEND=openai needs one, such as http://localhost:8000/v1."
     if not settings.on_loopback and not settings.trust_network:
         yield (
             f"HOST holds '{settings.host}', which other machines can reach, and AUTH_MODE=local lets in "

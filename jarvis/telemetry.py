@@ -223,6 +223,7 @@ class Metrics:
         turns_queued: Read,
         ws_connections: Read,
         db_pool_in_use: Read,
+        memory_unindexed: Read,
         dependencies_up: Callable[[], Mapping[str, bool]],
     ) -> None:
         """Register what the gauges read; call once. The callables must not wait."""
@@ -231,6 +232,7 @@ class Metrics:
             "jarvis_turns_queued": ("Turns waiting in this process.", turns_queued),
             "jarvis_ws_connections": ("Open WebSockets.", ws_connections),
             "jarvis_db_pool_in_use": ("Database connections in use.", db_pool_in_use),
+            "jarvis_memory_unindexed": ("Memories that cannot be found by meaning yet.", memory_unindexed),
         }
         for name, (meaning, read) in gauges.items():
             Gauge(name, meaning, registry=self.registry).set_function(read)

@@ -4,6 +4,7 @@ Registered as a plugin by conftest.py.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -22,9 +23,10 @@ from jarvis.app.assembly import Assembly, open_assembly
 from jarvis.app.serving import build_app
 from jarvis.settings import Settings, load
 from jarvis.web.server import bind, serve
-from tests.scripted_model import ScriptedModel
+from tests.scripted_model import EMBEDDING_MODEL, ScriptedModel
 
 START_WITHIN_S = 30.0
+SETTLED_WITHIN_S = 3.0
 REPOSITORY = Path(__file__).parents[1]
 UNHANDLED = (
     "Traceback",
@@ -55,21 +57,41 @@ async def running(database_url: str, model_url: str, **settings: str) -> AsyncGe
         "DATABASE_URL": database_url,
         "LLM_BACKEND": "ollama",
         "OLLAMA_URL": model_url,
+        "EMBED_BACKEND": "ollama",
+        "OLLAMA_EMBED_MODEL": EMBEDDING_MODEL.name,
         "LOG_LEVEL": "WARNING",
     } | {name.upper(): value for name, value in settings.items()}
-    loaded = load(environment)
+    with tempfile.TemporaryDirectory(prefix="jarvis-test-") as data_dir:
+        loaded = load({"JARVIS_DATA_DIR": data_dir} | environment)
+        async with _running(loaded) as server:
+            yield server
+
+
+@asynccontextmanager
+async def _running(loaded: Settings) -> AsyncGenerator[Running]:
     listener = await bind(loaded.host, 0)
     port: int = listener.getsockname()[1]
     stop = asyncio.Event()
     async with open_assembly(loaded, place=f"test:{port}") as assembly:
         serving = asyncio.create_task(serve(build_app(loaded, assembly, port=port), listener, stop=stop))
         url = f"http://127.0.0.1:{port}"
+        await _memory_settled(assembly)
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
             yield Running(
                 url=url, ws_url=f"ws://127.0.0.1:{port}/ws", settings=loaded, assembly=assembly, http=http
             )
         stop.set()
         await serving
+
+
+async def _memory_settled(assembly: Assembly) -> None:
+    """Wait until meanings can be compared, or cannot: what is recalled meanwhile depends on it."""
+    health = assembly.services.health
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED_WITHIN_S):
+            while health.health().services["memory"].status == "starting":
+                await asyncio.sleep(0.01)  # it tells only the health check
+                await health.check()
 
 
 class JarvisProcess:
@@ -125,14 +147,19 @@ async def jarvis_process(
         probe.bind(("127.0.0.1", 0))
         port = int(environment.get("PORT") or probe.getsockname()[1])
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    with tempfile.TemporaryDirectory() as folder:
+    # Parts of a killed server end a moment after it, and may still write.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "jarvis.log"
         (Path(folder) / ".env").write_text(dotenv)
         with log.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "jarvis", "serve"),
                 env=kept
-                | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY)}
+                | {
+                    "PYTHONUNBUFFERED": "1",
+                    "PYTHONPATH": str(REPOSITORY),
+                    "JARVIS_DATA_DIR": f"{folder}/data",
+                }
                 | dict(environment)
                 | {"PORT": str(port)},
                 cwd=folder,

@@ -12,6 +12,7 @@ from jarvis.services.admission import MAX_WAITING_IN_CONVERSATION
 from jarvis.settings import Settings
 from jarvis.web import edge, legacy, outbox, responses, socket
 from jarvis.web.decoding import MAX_DEPTH
+from jarvis.web.memory_requests import MAX_CONTENT_CHARS, MAX_FOUND, MAX_MEMORIES, MAX_QUERY_CHARS
 from jarvis.web.requests import MAX_LIMIT
 from jarvis.web.schema import describe
 
@@ -54,6 +55,10 @@ def _bounds() -> dict[str, str]:
         "address bytes": head.max_url_bytes,
         "header bytes": head.max_header_bytes,
         "list limit": MAX_LIMIT,
+        "memory characters": MAX_CONTENT_CHARS,
+        "memories at once": MAX_MEMORIES,
+        "memories found": MAX_FOUND,
+        "query characters": MAX_QUERY_CHARS,
         "depth": MAX_DEPTH,
         "frames a second": socket.TEXT_FRAMES_PER_S,
         "turns followed": socket.MAX_FOLLOWED,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from uuid import UUID
 
 from jarvis.core.errors import NotFound
@@ -75,6 +75,10 @@ class InProcessTurnLog:
         if tail is not None:
             del self._tails[turn_id]
             self._ended_bytes -= tail.size
+
+    def forget_all(self, turn_ids: Iterable[UUID]) -> None:
+        for turn_id in turn_ids:
+            self.forget(turn_id)
 
     def _forget_old(self) -> None:
         now = asyncio.get_running_loop().time()

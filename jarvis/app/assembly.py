@@ -1,8 +1,6 @@
 """Opens everything a server needs, in order, and closes it in reverse."""
 
 import asyncio
-import os
-import resource
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -14,36 +12,27 @@ import structlog
 
 from jarvis import __version__
 from jarvis.adapters.late import LateLLM
-from jarvis.adapters.postgres.conversations import PostgresConversations
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.migrations import HEAD, current_revision, migrate
 from jarvis.adapters.postgres.row_security import verify_row_security
-from jarvis.adapters.postgres.titles import PostgresTitles
-from jarvis.adapters.postgres.turns import PostgresTurns
-from jarvis.adapters.postgres.users import PostgresUsers
-from jarvis.adapters.turn_log import InProcessTurnLog
+from jarvis.app.memory import EmbedderStart, keeps_vectors_here, open_vectors
 from jarvis.app.model import ModelStart, choose_backend
+from jarvis.app.services import Parts, build_services
 from jarvis.core.errors import Unavailable
 from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.postgres import start_postgres
 from jarvis.embedded.supervisor import Supervisor
-from jarvis.services.admission import Admission
-from jarvis.services.conversations import Conversations
-from jarvis.services.feed import ConversationFeed
-from jarvis.services.health import HealthCheck, MemoryUsage, Probe
-from jarvis.services.identity import LocalIdentity
-from jarvis.services.orchestrator import Orchestrator, Policy
-from jarvis.services.titles import Titles
-from jarvis.services.turns import Limits, Turns
+from jarvis.services.health import HealthCheck
 from jarvis.settings import Settings
 from jarvis.telemetry import Metrics
 from jarvis.web.context import Services
-from jarvis.web.sockets import Sockets
 
 MIGRATIONS = "migrations"
 PREPARE_RETRY_S = 1.0
 PREPARE_PATIENCE_S = 1.0
 """How long listening waits for the database to be migrated and checked: an ordinary start takes less."""
+EMBEDDED_MEMORY_TOKENS = 200
+"""Of memories in a prompt: the embedded model reads 100 tokens a second."""
 
 log = structlog.stdlib.get_logger("jarvis")
 
@@ -69,8 +58,9 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         backend = await choose_backend(settings)
         data_dir: DataDir | None = None
         supervisor: Supervisor | None = None
-        if not settings.database_url or backend == "embedded":
+        if not settings.database_url or backend == "embedded" or keeps_vectors_here(settings):
             data_dir = stack.enter_context(DataDir(settings.data_dir))
+        if data_dir and (not settings.database_url or backend == "embedded"):
             supervisor = await stack.enter_async_context(
                 Supervisor(log_dir=data_dir.logs_dir, run_dir=data_dir.run_dir)
             )
@@ -80,8 +70,19 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             database_url = await start_postgres(supervisor, data_dir, bin_dir=bin_dir)
         database = await stack.enter_async_context(Database(database_settings(settings, database_url)))
         model = ModelStart(settings, backend, supervisor=supervisor, data_dir=data_dir)
+        embedder = EmbedderStart(settings)
+        vectors = await open_vectors(settings, stack, data_dir.vectors_dir if data_dir else None)
         metrics = Metrics(__version__)
-        services = _services(settings, database, model, metrics, place)
+        parts = Parts(
+            database=database,
+            llm=model.llm,
+            memory_tokens=EMBEDDED_MEMORY_TOKENS if backend == "embedded" else None,
+            embedder=embedder.embedder,
+            vectors=vectors,
+            metrics=metrics,
+            place=place,
+        )
+        services, background = build_services(settings, parts)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         database.pending = "The database is not migrated yet."
@@ -93,9 +94,10 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             await prepared.wait()
         await stack.enter_async_context(services.turns.running())
         await services.health.check()
-        tasks.start_soon(services.health.run)
-        tasks.start_soon(services.feed.run)
-        tasks.start_soon(model.run)
+        for work in (*background, services.health.run, model.run):
+            tasks.start_soon(work)
+        if vectors is not None:
+            tasks.start_soon(embedder.run)
         yield Assembly(
             services=services,
             llm=model.llm,
@@ -111,75 +113,6 @@ def database_settings(settings: Settings, url: str) -> DatabaseSettings:
         max_connections=settings.db_max_connections,
         acquire_timeout_s=settings.db_acquire_timeout_secs,
         statement_cache=settings.db_statement_cache == "on",
-    )
-
-
-def _services(
-    settings: Settings, database: Database, model: ModelStart, metrics: Metrics, place: str
-) -> Services:
-    llm = model.llm
-    log_of_turns = InProcessTurnLog()
-    store = PostgresTurns(database)
-    orchestrator = Orchestrator(
-        store=store,
-        log=log_of_turns,
-        llm=llm,
-        policy=Policy(
-            system_prompt=settings.system_prompt,
-            temperature=settings.ollama_temperature,
-            max_tokens=settings.ollama_max_tokens,
-            max_answer_bytes=settings.max_answer_bytes,
-            turn_s=settings.turn_secs,
-        ),
-        metrics=metrics,
-    )
-    reporter = structlog.stdlib.get_logger("jarvis.background")
-    conversations = PostgresConversations(database)
-    feed = ConversationFeed(conversations, reporter)
-    turns = Turns(
-        store=store,
-        log=log_of_turns,
-        orchestrator=orchestrator,
-        admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
-        feed=feed,
-        titles=Titles(
-            store=PostgresTitles(database),
-            llm=llm,
-            system_prompt=settings.system_prompt,
-            feed=feed,
-            reporter=reporter,
-        ),
-        reporter=reporter,
-        place=place,
-        limits=Limits(turn_s=settings.turn_secs, detached_s=settings.detached_turn_secs),
-    )
-    health = HealthCheck(
-        {
-            "database": Probe(ping=database.ping),
-            "llm": Probe(
-                ping=model.llm.ping, starting=lambda: model.llm.progress if model.llm.starting else None
-            ),
-        },
-        version=__version__,
-        memory_usage=memory_usage,
-    )
-    sockets = Sockets()
-    metrics.watch(
-        turns_inflight=lambda: turns.inflight,
-        turns_queued=lambda: turns.queued,
-        ws_connections=lambda: len(sockets),
-        db_pool_in_use=lambda: database.in_use,
-        dependencies_up=lambda: {name: health.is_up(name) for name in health.asked},
-    )
-    return Services(
-        turns=turns,
-        conversations=Conversations(store=conversations, turns=turns, feed=feed),
-        llm=llm,
-        feed=feed,
-        identity=LocalIdentity(PostgresUsers(database)),
-        health=health,
-        sockets=sockets,
-        render_metrics=metrics.render,
     )
 
 
@@ -215,15 +148,3 @@ async def _prepare_until_done(
             break
     del health.not_ready[MIGRATIONS]
     prepared.set()
-
-
-def memory_usage() -> MemoryUsage:
-    """Read this process's resident memory and the machine's, from /proc (Linux)."""
-    page_mb = resource.getpagesize() / 2**20
-    used_mb = int(Path("/proc/self/statm").read_text().split()[1]) * page_mb
-    total_mb = os.sysconf("SC_PHYS_PAGES") * page_mb
-    return MemoryUsage(
-        used_mb=round(used_mb, 1),
-        total_mb=round(total_mb, 1),
-        percentage=round(100 * used_mb / total_mb, 2),
-    )

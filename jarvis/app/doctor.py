@@ -17,6 +17,7 @@ from jarvis import __version__
 from jarvis.app.checking import reachable_database
 from jarvis.app.examination.database import examine_database
 from jarvis.app.examination.finding import Finding, Report, as_table
+from jarvis.app.examination.memory import examine_memory
 from jarvis.app.examination.model import examine_model
 from jarvis.app.examination.surroundings import (
     examine_data_folder,
@@ -49,6 +50,7 @@ async def examine(settings: Settings, directory: Path, environment: Mapping[str,
         "data_folder": examine_data_folder(settings),
         "postgres": examine_database(settings),
         "language_model": examine_model(settings),
+        "memory": examine_memory(settings),
         "server": examine_port(settings),
     }
     findings = await asyncio.gather(*map(_within_deadline, looks.values()))

@@ -15,7 +15,8 @@ Adapters translate their own exceptions into these at the border; nothing above 
 SDK's error.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import msgspec
 
@@ -75,6 +76,13 @@ class Invalid(JarvisError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}" if field else message)
         self.errors = [FieldError(field=field, message=message)]
+
+    @classmethod
+    def of(cls, errors: Sequence[FieldError]) -> Self:
+        """Tell of several fields at once; the first is the `detail`."""
+        made = cls(errors[0].field, errors[0].message)
+        made.errors = list(errors)
+        return made
 
 
 class MessageTooLarge(JarvisError):

@@ -1,6 +1,7 @@
-"""Which language a text is in, as far as a choice of words needs to know. Pure."""
+"""Which language a text is in, as far as a choice of words needs that; its letters made comparable. Pure."""
 
 import re
+import unicodedata
 from typing import Literal
 
 Language = Literal["en", "fr"]
@@ -24,9 +25,36 @@ _SMALL_WORDS: dict[Language, frozenset[str]] = {
     "fr": frozenset(_FRENCH.split()),
 }
 
+# What is there but not seen: soft hyphens, joiners, direction marks, fillers, variation selectors, tags.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
+_ACCENT = re.compile("[\u0300-\u036f]")
+_AS_TYPED = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\u00b4": "'", "`": "'", "œ": "oe", "Œ": "Oe", "æ": "ae"}
+)
+
 
 def language_of(text: str) -> Language:
     """Return the language whose small words `text` has more of; English where that does not tell."""
     words = _WORD.findall(text.lower())
     english, french = (sum(word in _SMALL_WORDS[language] for word in words) for language in ("en", "fr"))
     return "fr" if french > english else "en"
+
+
+def word_set(lines: str) -> frozenset[str]:
+    """Return the words of a table of words."""
+    return frozenset(lines.split())
+
+
+def visible(text: str) -> str:
+    """Return `text` in NFKC and without characters that nobody sees."""
+    return text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+
+
+def unaccented(text: str) -> str:
+    """Return `text` as typed without accents: `Où est l'œuf ?` is `Ou est l'oeuf ?`."""
+    if text.isascii():
+        return text.replace("`", "'")
+    return _ACCENT.sub("", unicodedata.normalize("NFD", text.translate(_AS_TYPED)))

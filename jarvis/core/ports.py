@@ -111,3 +111,86 @@ class TurnLog(Protocol):
     def forget(self, turn_id: UUID) -> None:
         """Drop a turn that has ended; one that has not is kept until it has."""
         ...
+
+
+Vector = Sequence[float]
+
+
+class VectorSpace(msgspec.Struct, frozen=True, kw_only=True):
+    """What makes vectors comparable: the same model, of the same version, gives as many dimensions."""
+
+    model: str
+    version: str
+    dimensions: int
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors that point the same way when the texts mean alike."""
+
+    async def space(self) -> VectorSpace:
+        """Return what its vectors can be compared with. Raises Unavailable("memory", ...)."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Return a vector of length 1 for each text, in order; never blocks the loop for longer than 5 ms.
+
+        Any number of texts, of any length: too long ones are cut. Raises Unavailable("memory", ...).
+        """
+        ...
+
+
+class VectorPoint(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    vector: Vector
+
+
+class Nearby(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    similarity: float
+    """Cosine, -1 to 1."""
+
+
+class VectorStore(Protocol):
+    """Vectors of memories, each owned by one user; derived data that can be made again from Postgres.
+
+    Every method but `open` works in the space that was opened, sees what earlier calls have put, and raises
+    Unavailable("memory", ...) within 2 s (`open`, puts and deletions within 10 s) when the store is away,
+    was not opened, or lost what was opened: then `open` again.
+    """
+
+    async def open(self, space: VectorSpace) -> bool:
+        """Make ready for vectors of that space; return whether there are none yet.
+
+        Vectors of another space are left alone, whoever made them.
+        """
+        ...
+
+    async def put(self, user_id: UUID, points: Sequence[VectorPoint]) -> None:
+        """Add or replace, durable on return; what another user has under one of these ids stays as it is."""
+        ...
+
+    async def nearest(self, user_id: UUID, vector: Vector, *, limit: int) -> list[Nearby]:
+        """Return the user's nearest vectors, the nearest first."""
+        ...
+
+    async def similarities(self, user_id: UUID, vector: Vector, ids: Sequence[UUID]) -> list[Nearby]:
+        """Return how near these of the user's vectors are, in any order; without those not there."""
+        ...
+
+    async def delete(self, user_id: UUID, ids: Sequence[UUID]) -> None:
+        """Drop these; those that are not there, or another's, are no error."""
+        ...
+
+    async def delete_user(self, user_id: UUID) -> None: ...
+
+    async def purge(self) -> None:
+        """Return when what was deleted or replaced is gone from the store's files too; within a minute."""
+        ...
+
+    async def drop_other_spaces(self) -> None:
+        """Drop the vectors that Jarvis made of every other space, with their files; nobody else's."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the store answers."""
+        ...

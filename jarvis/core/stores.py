@@ -1,10 +1,10 @@
-"""The ports to what lasts: turns, conversations, titles and users. More of ports.py, by the same rules.
+"""The ports to what lasts: turns, conversations, titles, summaries, users. More of ports.py, by its rules.
 
 A store's method raises Unavailable("database", ...) when Postgres is away, and its transaction is rolled back
 when the caller is cancelled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from jarvis.core.summaries import Unsummarised
 from jarvis.core.transcripts import ImportedConversation, ImportedMessage, Place
 from jarvis.core.types import (
     AgainCommand,
@@ -187,11 +188,15 @@ class EditedConversation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeletedConversation(msgspec.Struct, frozen=True, kw_only=True):
-    """What there was: `conversation` as it was last, all messages with alternatives, all turns."""
+    """What there was: `conversation` as it was last, all messages with alternatives, memories of it.
+
+    `turn_ids` has its turns, and those elsewhere that were told of these memories.
+    """
 
     conversation: Conversation
     messages: int
     turn_ids: list[UUID]
+    memory_ids: list[UUID]
 
 
 class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
@@ -316,6 +321,32 @@ class TitleStore(Protocol):
         ...
 
 
+class SummaryStore(Protocol):
+    """What stands for the older messages of a conversation, made from its own current messages only."""
+
+    async def unsummarised(
+        self, user: User, conversation_id: UUID, *, upto: UUID, limit: int
+    ) -> Unsummarised | None:
+        """Return the oldest `limit` messages that the summary does not cover, up to the message `upto`.
+
+        None where there is none of them, or no such conversation.
+        """
+        ...
+
+    async def keep(
+        self, user: User, conversation_id: UUID, summary: str, *, base: int | None, upto: int
+    ) -> bool:
+        """Store a summary that covers the places to `upto`, unless the one it was made from has gone.
+
+        Returns whether it was stored.
+        """
+        ...
+
+    async def reset(self, user: User, conversation_ids: Sequence[UUID] | None = None) -> None:
+        """Forget the summaries of these conversations (None: of all), also those that are being made."""
+        ...
+
+
 class UserStore(Protocol):
     async def profile(self, name: str) -> User:
         """Return the user of that name, made on first use."""
@@ -324,3 +355,5 @@ class UserStore(Protocol):
     async def owner_of_conversation(self, conversation_id: UUID) -> User | None: ...
 
     async def owner_of_turn(self, turn_id: UUID) -> User | None: ...
+
+    async def owner_of_memory(self, memory_id: UUID) -> User | None: ...

@@ -171,11 +171,19 @@ class AgainCommand(msgspec.Struct, frozen=True, kw_only=True):
     source: str = "rest"
 
 
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands for the first `covered` messages of a conversation."""
+
+    text: str
+    covered: int
+
+
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """The newest messages before some place, oldest first; `total` counts those not fetched too."""
 
     messages: list[Message]
     total: int
+    summary: Summary | None = None
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):

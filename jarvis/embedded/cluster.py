@@ -33,6 +33,7 @@ _SETTINGS: Mapping[str, str] = {
     "shared_buffers": "48MB",
     "max_connections": "50",
     "max_wal_size": "256MB",
+    "wal_recycle": "off",  # a recycled file would keep the bytes of what was forgotten
     "max_parallel_workers_per_gather": "0",
     "autovacuum_max_workers": "1",
     "jit": "off",

@@ -38,6 +38,10 @@ class DataDir:
         return self.path / "models"
 
     @property
+    def vectors_dir(self) -> Path:
+        return self.path / "vectors"
+
+    @property
     def postgres_dir(self) -> Path:
         return self.path / "postgres"
 

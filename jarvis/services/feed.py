@@ -11,8 +11,9 @@ import msgspec
 from jarvis.core.errors import JarvisError
 from jarvis.core.events import ConversationEvent
 from jarvis.core.stores import ConversationStore
-from jarvis.core.types import Conversation, User
+from jarvis.core.types import Conversation, MessageStatus, Turn, User
 from jarvis.services.sweeper import Reporter
+from jarvis.services.watching import TurnWatcher
 
 Deliver = Callable[[bytes], None]
 """Takes one event's JSON, and never waits."""
@@ -20,7 +21,7 @@ Deliver = Callable[[bytes], None]
 _encode = msgspec.json.Encoder().encode
 
 
-class ConversationFeed:
+class ConversationFeed(TurnWatcher):
     """Reads what was announced and delivers it, encoded once, to every subscriber of that user.
 
     A conversation's events come in the order of their happening; those that nobody could have been told of
@@ -49,6 +50,14 @@ class ConversationFeed:
             remaining.remove(deliver)
             if not remaining:
                 del self._subscribers[user.id]
+
+    def turn_began(self, turn: Turn) -> None:
+        event = "created" if turn.command.conversation_id is None else "updated"
+        self.announce(turn.user, turn.conversation_id, event)
+
+    def turn_ended(self, turn: Turn, status: MessageStatus, answer: str) -> None:
+        del status, answer
+        self.announce(turn.user, turn.conversation_id, "updated")
 
     def announce(self, user: User, conversation_id: UUID, event: Literal["created", "updated"]) -> None:
         """Tell that a conversation was made or changed; never waits."""

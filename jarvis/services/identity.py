@@ -16,7 +16,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class LocalIdentity:
-    """Finds the profile that is named, or the one that a conversation or turn belongs to.
+    """Finds the profile that is named, or the one that a conversation, turn or memory belongs to.
 
     What was found is remembered: a profile's id never changes, and neither does an owner.
     """
@@ -41,6 +41,10 @@ class LocalIdentity:
         """Raises NotFound("turn")."""
         return await _remembered(self._owners, turn_id, lambda: self._turn_owner(turn_id))
 
+    async def owner_of_memory(self, memory_id: UUID) -> User:
+        """Raises NotFound("memory")."""
+        return await _remembered(self._owners, memory_id, lambda: self._memory_owner(memory_id))
+
     def remember(self, owned_id: UUID, user: User) -> None:
         """Note the owner of what has just been made, so that nobody need look it up."""
         _keep(self._owners, owned_id, user)
@@ -55,6 +59,12 @@ class LocalIdentity:
         user = await self._users.owner_of_turn(turn_id)
         if user is None:
             raise NotFound("turn")
+        return user
+
+    async def _memory_owner(self, memory_id: UUID) -> User:
+        user = await self._users.owner_of_memory(memory_id)
+        if user is None:
+            raise NotFound("memory")
         return user
 
 

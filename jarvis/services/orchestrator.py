@@ -6,6 +6,7 @@ It decides nothing about who may run, when, or for how long: that is turns.py.
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
 from itertools import chain, repeat
 from typing import Protocol
@@ -16,18 +17,27 @@ from jarvis.core import prompt
 from jarvis.core.endings import terminal_event
 from jarvis.core.errors import JarvisError, TimedOut, Unavailable
 from jarvis.core.events import Ack, Context, Delta, Notice, Terminal, TurnError
+from jarvis.core.memories import Memory
 from jarvis.core.ports import LLM, Options, TurnLog
 from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnStore
+from jarvis.core.tokens import Calibration, was_truncated
 from jarvis.core.types import (
+    Message,
     MessageMetadata,
     MessageStatus,
     Turn,
     Usage,
 )
 from jarvis.services.live import Deltas, LiveTurn
+from jarvis.services.memory import Memories, Recollection
+from jarvis.services.summaries import Summaries
 
 HISTORY_LIMIT = 200
 """Messages read back at most: their templates alone take 1,000 tokens."""
+RECALLED = 12
+"""Memories considered for a turn; how many are sent is a matter of room."""
+AT_HAND = 20
+"""Messages before this one that are hardly ever dropped."""
 STORE_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -49,17 +59,30 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     max_answer_bytes: int
     turn_s: float
+    memory_tokens: int | None = None
+    """For memories in a prompt; None: a share of the window."""
 
 
 class Orchestrator:
     def __init__(
-        self, *, store: TurnStore, log: TurnLog, llm: LLM, policy: Policy, metrics: TurnMetrics
+        self,
+        *,
+        store: TurnStore,
+        log: TurnLog,
+        llm: LLM,
+        memories: Memories,
+        summaries: Summaries,
+        policy: Policy,
+        metrics: TurnMetrics,
     ) -> None:
         self._store = store
         self._log = log
         self._llm = llm
+        self._memories = memories
+        self._summaries = summaries
         self._policy = policy
         self._metrics = metrics
+        self._calibration = Calibration()
 
     async def check_model(self, name: str | None) -> None:
         """Raises Invalid("model", ...) for a model that there is not; one that is away is found out later."""
@@ -96,18 +119,9 @@ class Orchestrator:
         """Stream the model's answer into the log. Raises JarvisError; what was said stays in `live`."""
         turn = live.turn
         options = self._options(turn)
-        window_tokens = await self._llm.window_tokens(options.model)
-        history = turn.history or await self._store.history(turn, limit=HISTORY_LIMIT)
-        reserve_tokens = prompt.answer_reserve_tokens(window_tokens, options.max_tokens)
-        fitted = prompt.fit(
-            system=self._system_text(turn),
-            history=history.messages,
-            history_total=history.total,
-            text=turn.command.text,
-            budget_tokens=window_tokens - reserve_tokens,
-        )
-        live.report = fitted.report
-        self._log.append(Context.of(turn.id, live.next_seq(), fitted.report))
+        fitted = await self._fit(live, options)
+        self._log.append(Context.of(turn.id, live.next_seq(), live.report))
+        self._memories.note_used(turn.user, [memory.id for memory in live.report.memories])
         deltas = Deltas(lambda text: self._emit_delta(live, text))
         room_bytes = self._policy.max_answer_bytes
         try:
@@ -131,8 +145,50 @@ class Orchestrator:
                         break
         finally:
             deltas.flush()
-        if live.finish and prompt.was_truncated(fitted.report.prompt_tokens, live.finish.prompt_tokens):
-            self._add_notice(live, "truncated_by_model")
+        if live.finish and live.finish.prompt_tokens is not None:
+            if was_truncated(fitted.report.prompt_tokens, live.finish.prompt_tokens):
+                self._add_notice(live, "truncated_by_model")
+            self._calibration.learn(self._model(options), fitted.size, live.finish.prompt_tokens)
+
+    async def _fit(self, live: LiveTurn, options: Options) -> prompt.Fitted:
+        """Read what was said before, recall, and fit both; what does not fit any more is to be summarised."""
+        turn = live.turn
+        recalling = asyncio.ensure_future(self._recalled(turn))
+        try:
+            window_tokens = await self._llm.window_tokens(options.model)
+            history = turn.history or await self._store.history(turn, limit=HISTORY_LIMIT)
+            recollection = await recalling
+        finally:
+            recalling.cancel()
+        room = prompt.room(
+            window_tokens, max_tokens=options.max_tokens, memory_tokens=self._policy.memory_tokens
+        )
+        fitted = prompt.fit(
+            system=self._system_text(turn),
+            history=history,
+            memories=_not_at_hand(recollection.memories, history.messages),
+            text=turn.command.text,
+            room=room,
+            estimate=self._calibration.of(self._model(options)),
+        )
+        live.report = fitted.report
+        if recollection.is_partial:
+            self._add_notice(live, "memory_unavailable")
+            self.notice(live, "memory_unavailable", "Part of the memory is away; some may not be recalled.")
+        if fitted.outgrown_upto is not None:
+            self._summaries.wish(
+                turn.user,
+                turn.conversation_id,
+                upto=fitted.outgrown_upto,
+                model=options.model,
+                tokens=room.summary,
+            )
+        return fitted
+
+    async def _recalled(self, turn: Turn) -> Recollection:
+        if not turn.command.use_memory:
+            return Recollection(memories=[], is_partial=False)
+        return await self._memories.recall(turn.user, turn.command.text, limit=RECALLED)
 
     async def store(self, live: LiveTurn) -> None:
         """Commit the turn's end, then say so: the terminal event is never made before the commit.
@@ -177,6 +233,9 @@ class Orchestrator:
             temperature=self._policy.temperature if command.temperature is None else command.temperature,
             max_tokens=command.max_tokens or self._policy.max_tokens,
         )
+
+    def _model(self, options: Options) -> str:
+        return options.model or self._llm.model
 
     def _system_text(self, turn: Turn) -> str:
         persona = turn.command.system_prompt or turn.conversation_system_prompt or self._policy.system_prompt
@@ -223,10 +282,20 @@ class Orchestrator:
                 model=model,
                 usage=usage,
                 response_time_ms=response_time_ms,
-                memory_saved=False,
+                memory_saved=command.save_memory,
                 context=live.report,
             ),
         )
+
+
+def _not_at_hand(memories: Sequence[Memory], history: Sequence[Message]) -> list[Memory]:
+    """Leave out what was said a moment ago in this conversation: the model reads that anyway."""
+    at_hand = {message.id for message in history[-AT_HAND:]}
+    return [
+        memory
+        for memory in memories
+        if memory.source is None or at_hand.isdisjoint(memory.source.message_ids)
+    ]
 
 
 def _cut(text: str, room_bytes: int) -> str:

@@ -13,9 +13,10 @@ from jarvis.core.errors import JarvisError
 from jarvis.core.ports import LLM, Options
 from jarvis.core.stores import TitleStore
 from jarvis.core.titles import EXCERPT_CHARS, title_in, title_prompt
-from jarvis.core.types import Turn
+from jarvis.core.types import MessageStatus, Turn
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.sweeper import Reporter
+from jarvis.services.watching import TurnWatcher
 
 QUIET_S = 1.0
 """How long no turn must have run before a title is asked for: programs go on sooner, people later."""
@@ -32,7 +33,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
 
 
-class Titles:
+class Titles(TurnWatcher):
     """Asks for one title at a time, and only while no turn runs: a turn that begins ends the asking at once.
 
     A title that could not be made is wished for again by the conversation's next turn.
@@ -58,9 +59,9 @@ class Titles:
         self._may_ask.set()
         self._asking = anyio.CancelScope()
 
-    def wish(self, turn: Turn, answer: str) -> None:
-        """Want a title for the turn's conversation, unless it has one for good; never waits."""
-        if turn.title_is_settled or not answer:
+    def turn_ended(self, turn: Turn, status: MessageStatus, answer: str) -> None:
+        """Want a title for the turn's conversation, unless it has one for good."""
+        if turn.title_is_settled or status != "complete" or not answer:
             return
         kept = msgspec.structs.replace(turn, history=None)
         self._wishes.setdefault(turn.conversation_id, Wish(turn=kept, answer=answer[:EXCERPT_CHARS]))
@@ -68,12 +69,13 @@ class Titles:
             self._wishes.popitem(last=False)
         self._wished.set()
 
-    def pause(self) -> None:
+    def turn_began(self, turn: Turn) -> None:
         """Stop asking, also in the middle: the model is wanted for a turn."""
+        del turn
         self._may_ask.clear()
         self._asking.cancel()
 
-    def resume(self) -> None:
+    def all_ended(self) -> None:
         """Go on with what was wished for, after a while of quiet."""
         self._may_ask.set()
 

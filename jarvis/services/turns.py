@@ -6,7 +6,7 @@ whoever wants to hear it reads the log.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import TypeVar
@@ -24,11 +24,10 @@ from jarvis.core.ports import TurnLog
 from jarvis.core.stores import TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
-from jarvis.services.feed import ConversationFeed
 from jarvis.services.live import LiveTurn
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
 from jarvis.services.sweeper import Reporter, Sweeper
-from jarvis.services.titles import Titles
+from jarvis.services.watching import TurnWatcher
 
 T = TypeVar("T")
 
@@ -62,8 +61,7 @@ class Turns:
         log: TurnLog,
         orchestrator: Orchestrator,
         admission: Admission,
-        feed: ConversationFeed,
-        titles: Titles,
+        watchers: Sequence[TurnWatcher],
         reporter: Reporter,
         place: str,
         limits: Limits,
@@ -72,8 +70,7 @@ class Turns:
         self._log = log
         self._orchestrator = orchestrator
         self._admission = admission
-        self._feed = feed
-        self._titles = titles
+        self._watchers = watchers
         self._reporter = reporter
         self._owner = f"{place}/{new_id()}"
         self._sweeper = Sweeper(
@@ -108,7 +105,6 @@ class Turns:
                 await self._sweeper.sweep()
             tasks.start_soon(self._tend)
             tasks.start_soon(self._sweeper.run)
-            tasks.start_soon(self._titles.run)
             try:
                 yield
             finally:
@@ -132,9 +128,7 @@ class Turns:
         if command.if_busy == "interrupt" and conversation_id is not None:
             await self.end_conversation(user, conversation_id)
         ticket = self._enter(conversation_id, if_busy_reject=command.if_busy == "reject")
-        turn = await self._begin(ticket, partial(self._store.begin, user, command))
-        self._feed.announce(user, turn.conversation_id, "updated" if conversation_id else "created")
-        return turn
+        return await self._begin(ticket, partial(self._store.begin, user, command))
 
     async def begin_again(self, user: User, command: AgainCommand) -> Turn:
         """Answer a conversation's last user message again, once what runs or waits there has ended.
@@ -143,9 +137,7 @@ class Turns:
         """
         await self.check_model(command.model)
         ticket = self._enter(command.conversation_id)
-        turn = await self._begin(ticket, partial(self._store.begin_again, user, command))
-        self._feed.announce(user, turn.conversation_id, "updated")
-        return turn
+        return await self._begin(ticket, partial(self._store.begin_again, user, command))
 
     def _enter(self, conversation_id: UUID | None, *, if_busy_reject: bool = False) -> Ticket:
         if self._draining or self._tasks is None:
@@ -172,8 +164,9 @@ class Turns:
         self._admission.name(ticket, turn.conversation_id)
         live = self._live[turn.id] = LiveTurn(turn)
         self._all_ended.clear()
-        self._titles.pause()
         self._orchestrator.acknowledge(live)
+        for watcher in self._watchers:
+            watcher.turn_began(turn)
         if self._draining:  # since it began to begin
             live.end("interrupted")
         assert self._tasks is not None  # noqa: S101 `_enter` saw it; it is never taken away
@@ -328,18 +321,23 @@ class Turns:
             self._reporter.exception("turn_not_stored")
             self._orchestrator.give_up(live, JarvisError(DEFECT))
         finally:
-            if live.running_since is not None:
-                took_s = time.perf_counter() - live.running_since
-                self._typical_turn_s += TYPICAL_WEIGHT * (took_s - self._typical_turn_s)
-            del self._live[live.turn.id]
-            live.ended.set()
-            self._admission.leave(ticket)
-            self._feed.announce(live.turn.user, live.turn.conversation_id, "updated")
-            if live.terminal is not None and live.terminal.status == "complete":
-                self._titles.wish(live.turn, live.text)
-            if not self._live:
-                self._all_ended.set()
-                self._titles.resume()
+            self._leave(live, ticket)
+
+    def _leave(self, live: LiveTurn, ticket: Ticket) -> None:
+        """Give the turn's place to the next one, and tell whoever watches."""
+        if live.running_since is not None:
+            took_s = time.perf_counter() - live.running_since
+            self._typical_turn_s += TYPICAL_WEIGHT * (took_s - self._typical_turn_s)
+        del self._live[live.turn.id]
+        live.ended.set()
+        self._admission.leave(ticket)
+        status = live.terminal.status if live.terminal else "failed"
+        for watcher in self._watchers:
+            watcher.turn_ended(live.turn, status, live.text)
+        if not self._live:
+            self._all_ended.set()
+            for watcher in self._watchers:
+                watcher.all_ended()
 
     async def _wait_for_place(self, live: LiveTurn, ticket: Ticket) -> None:
         if not ticket.granted.is_set():

@@ -7,7 +7,7 @@ from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp as LitestarASGIApp
 
-from jarvis.web import chat, conversations, models, probes, transcripts, turns
+from jarvis.web import chat, conversations, memory, models, probes, transcripts, turns
 from jarvis.web.asgi import ASGIApp
 from jarvis.web.context import Bounds, Services
 from jarvis.web.edge import Edge, EdgeConfig, RequestMetrics
@@ -30,6 +30,14 @@ ROUTES = [
     conversations.remove,
     transcripts.export,
     transcripts.import_,
+    memory.add_memories,
+    memory.search_memories,
+    memory.search_by_address,
+    memory.memories,
+    memory.forget_all,
+    memory.memory,
+    memory.change_memory,
+    memory.forget,
     models.models,
     turns.turn,
     turns.events,

@@ -13,6 +13,7 @@ from jarvis.services.conversations import Conversations
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck
 from jarvis.services.identity import LocalIdentity
+from jarvis.services.memory import Memories
 from jarvis.services.turns import Turns
 from jarvis.web.asgi import Receive, Scope
 from jarvis.web.body import read_json
@@ -26,6 +27,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     turns: Turns
     conversations: Conversations
     llm: LLM
+    memories: Memories
     feed: ConversationFeed
     identity: LocalIdentity
     health: HealthCheck

@@ -6,7 +6,7 @@ Fields, bounds and defaults come from the Structs that the code decodes and enco
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import getdoc
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -25,7 +25,7 @@ Schema = dict[str, Any]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`content` maps media types to the shapes they carry; empty: no body."""
+    """`content` maps media types to the shapes they carry, a tuple to one of several; empty: no body."""
 
     description: str
     content: Mapping[str, Any] = {}
@@ -66,7 +66,9 @@ class _Shapes:
     def __init__(self, described: Iterable[Described]) -> None:
         wanted: list[Any] = [Problem]
         for told in described:
-            wanted += [shape for answer in told.answers.values() for shape in answer.content.values()]
+            for answer in told.answers.values():
+                for shape in answer.content.values():
+                    wanted += _alternatives(shape)
             wanted += [shape for shape in (told.query, told.body, *told.sends, *told.receives) if shape]
         schemas, components = msgspec.json.schema_components(wanted, ref_template=REF)
         self._schemas = list(zip(wanted, schemas, strict=True))
@@ -75,10 +77,18 @@ class _Shapes:
             _tell_times(struct, components[struct.cls.__name__])
 
     def of(self, shape: object) -> Schema:
-        return next(schema for known, schema in self._schemas if known is shape)
+        schemas = [
+            next(schema for known, schema in self._schemas if known is one) for one in _alternatives(shape)
+        ]
+        return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
     def fields(self, query: type[msgspec.Struct]) -> Schema:
         return self.components[query.__name__]["properties"]
+
+
+def _alternatives(shape: object) -> Sequence[object]:
+    # msgspec itself takes no union of Structs that nothing but their fields tells apart.
+    return cast("tuple[object, ...]", shape) if isinstance(shape, tuple) else (shape,)
 
 
 def _structs(types: Iterable[inspect.Type]) -> Iterator[inspect.StructType]:

@@ -14,18 +14,10 @@ from jarvis.core.types import INT64_MAX, ChatCommand, ConversationStatus, IfBusy
 
 # `$` alone would let a line's end through.
 ProfileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.@-]{1,64}(?!\n)$")]
-# What is not blank, as JSON Schema can say it: one character that str.strip leaves. The length is the default
-# of MAX_MESSAGE_CHARS. Neither is checked here, but with the settings, by `command`.
-Text = Annotated[
-    str,
-    Meta(
-        extra_json_schema={
-            "minLength": 1,
-            "maxLength": 32_000,
-            "pattern": r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
-        }
-    ),
-]
+NOT_BLANK = {"pattern": r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"}
+"""As JSON Schema can say it: there is one character that str.strip leaves."""
+# The length is the default of MAX_MESSAGE_CHARS. Both are checked by `command`, with the settings.
+Text = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 32_000} | NOT_BLANK)]
 Limit = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Offset = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 Channel = Literal["status", "conversations"]

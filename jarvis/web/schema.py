@@ -17,11 +17,21 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from jarvis.core.events import ConversationEvent, TurnEvent
+from jarvis.core.memories import Memory
 from jarvis.core.types import ChatAnswer, Conversation, Message, TurnView
 from jarvis.services.health import Health, Readiness, SystemStatus
-from jarvis.web import chat, conversations, models, probes, transcripts, turns
+from jarvis.web import chat, conversations, memory, models, probes, transcripts, turns
 from jarvis.web.conversations import ConversationsAnswer, DeletedAnswer, HistoryAnswer, SearchAnswer
 from jarvis.web.legacy import OldError, OldResponse
+from jarvis.web.memory import AddedMemories, ForgottenMemories, FoundMemories
+from jarvis.web.memory_requests import (
+    MAX_FOUND,
+    AddRequest,
+    MemoriesQuery,
+    MemoryChanges,
+    MemorySearchQuery,
+    MemorySearchRequest,
+)
 from jarvis.web.models import ModelsAnswer
 from jarvis.web.openapi import JSON, Answer, Described, document
 from jarvis.web.requests import (
@@ -69,11 +79,12 @@ A list gives at most {MAX_LIMIT}.
 """.strip()
 
 NOTES = {
-    "limit": f"Above {MAX_LIMIT}: taken as {MAX_LIMIT}.",
+    "limit": f"Above {MAX_LIMIT} (of a search for memories {MAX_FOUND}): taken as that.",
     "cursor": "`next_cursor` (or X-Next-Cursor) of the page before; stands instead of `offset`.",
     "offset": "How many to pass over; a cursor is exact also while something is added.",
     "conversation_id": "Absent: the conversation last active.",
     "alternatives": "Earlier answers too, those that were answered again.",
+    "as_of": "What was true then, superseded since or not. With its offset, as RFC 3339 has it.",
     "since": "Only what is strictly later. With its offset, as RFC 3339 has it.",
     "after": "The last `seq` seen, where there is no Last-Event-ID. -1: from the start.",
     "user_id": "A profile of the owner, made on first use; absent: `default`.",
@@ -172,6 +183,55 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
         answers={200: Answer(description="All of it is stored, under new ids", content={JSON: ImportAnswer})},
         problems=(*LIST, *BODY, "overloaded"),
     ),
+    memory.add_memories: Described(
+        query=UserQuery,
+        body=AddRequest,
+        answers={
+            200: Answer(
+                description="What was added, or says the same already; all of `memories`, or none",
+                content={JSON: (Memory, AddedMemories)},
+            )
+        },
+        problems=(*LIST, *BODY),
+    ),
+    memory.search_memories: Described(
+        query=UserQuery,
+        body=MemorySearchRequest,
+        answers={200: Answer(description="The best first", content={JSON: FoundMemories})},
+        problems=(*LIST, *BODY),
+    ),
+    memory.search_by_address: Described(
+        query=MemorySearchQuery,
+        answers={200: Answer(description="The best first", content={JSON: FoundMemories})},
+        problems=LIST,
+    ),
+    memory.memories: Described(
+        query=MemoriesQuery,
+        answers={
+            200: Answer(
+                description="The newest first",
+                content={JSON: list[Memory]},
+                headers={"X-Next-Cursor": "For the page after; absent on the last."},
+            )
+        },
+        problems=LIST,
+    ),
+    memory.forget_all: Described(
+        query=UserQuery,
+        answers={200: Answer(description="They are gone", content={JSON: ForgottenMemories})},
+        problems=LIST,
+    ),
+    memory.memory: Described(
+        answers={200: Answer(description="The memory", content={JSON: Memory})}, problems=BY_ID
+    ),
+    memory.change_memory: Described(
+        body=MemoryChanges,
+        answers={200: Answer(description="As it is now", content={JSON: Memory})},
+        problems=("conflict", *BY_ID, *BODY),
+    ),
+    memory.forget: Described(
+        answers={200: Answer(description="It is gone", content={JSON: ForgottenMemories})}, problems=BY_ID
+    ),
     models.models: Described(
         query=UserQuery,
         answers={200: Answer(description="The models", content={JSON: ModelsAnswer})},
@@ -245,10 +305,8 @@ def describe(version: str) -> dict[str, Any]:
     """Build the OpenAPI document of all routes."""
     info = {"title": "Jarvis", "version": version, "description": DESCRIPTION}
     built = document(DESCRIBED, info=info, notes=NOTES)
-    built["components"]["schemas"][ChatRequest.__name__]["oneOf"] = [
-        {"required": ["message"]},
-        {"required": ["content"]},
-    ]
+    for shape, either in ((ChatRequest, ("message", "content")), (AddRequest, ("content", "memories"))):
+        built["components"]["schemas"][shape.__name__]["oneOf"] = [{"required": [name]} for name in either]
     return built
 
 

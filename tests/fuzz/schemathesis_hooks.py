@@ -23,6 +23,8 @@ UNSAYABLE = (
     r".*: expected `int( \| null)?`, got `float`",
     # JSON Schema's times include those at which UTC has no name any more, or Postgres none.
     r".*: is outside of the calendar",
+    # What Jarvis does not keep.
+    r"(memories\[[0-9]+\]\.)?content: (holds a secret|gives the model instructions), .*",
     # What there is, only the server knows.
     r"cursor: is not one that this server gave",
     r"messages\[[0-9]+\]\.alternative_of: is the id of no message here",

@@ -4,6 +4,7 @@ Pure: knows the contract's bounds and no route.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
@@ -104,7 +105,7 @@ class Shape:
 
 def wrong_documents(shape: Shape) -> Iterator[Wrong]:
     """Yield what must be refused where a JSON document of that shape is read."""
-    yield from _no_documents()
+    yield from _no_documents(shape)
     yield from _beyond_bounds(shape)
     for path, schema in _places(shape, shape.schema, ()):
         for value in wrong_values(shape, schema):
@@ -166,15 +167,17 @@ def wrong_parameters(shape: Shape, *, name: str) -> Iterator[str]:
             yield from (quote(bad, safe="") for bad in BAD_TIMES)
         case {"enum": _}:
             yield from ("nonsense", "")
-        case {"pattern": _}:
-            yield from ("no%20spaces", "x" * 5_000, "a%0A")
+        case {"pattern": pattern}:
+            bad = ("no spaces", "x" * 5_000, "a\n", " ")
+            yield from (quote(text, safe="") for text in bad if not re.search(pattern, text))
         case _ if name == "cursor":
             yield from ("nonsense", "%21", "bnVsbA", "W10", "e30", "a")
         case _:
             pass
 
 
-def _no_documents() -> Iterator[Wrong]:
+def _no_documents(shape: Shape) -> Iterator[Wrong]:
+    required = frozenset(shape.schema.get("required", ()))
     for name, data in {
         "empty": b"",
         "blank": b" \n",
@@ -188,8 +191,11 @@ def _no_documents() -> Iterator[Wrong]:
         "byte order mark": b"\xef\xbb\xbf{}",
         "UTF-16": "{}".encode("utf-16"),
     }.items():
-        # A reader of large bodies knows the field it was in.
-        yield Wrong(name=name, data=data, fields=frozenset({"", "a"} if name == "cut" else {""}))
+        # A reader of large bodies knows the field it was in; another first misses what is required.
+        also = (
+            frozenset({"a"}) if name == "cut" else required if name == "two documents" else frozenset[str]()
+        )
+        yield Wrong(name=name, data=data, fields=also | {""})
 
 
 def _beyond_bounds(shape: Shape) -> Iterator[Wrong]:

@@ -47,7 +47,8 @@ def having(what: str) -> Any:
 async def ids(server: Running) -> dict[str, str]:
     """Ids of what there is, for whatever a path wants to be named."""
     answer = await chat(server, "Hello")
-    return {name: answer[name] for name in ("conversation_id", "turn_id")}
+    memory = (await server.http.post("/api/memory/add", json={"content": "The sky is blue."})).json()
+    return {name: answer[name] for name in ("conversation_id", "turn_id")} | {"memory_id": memory["id"]}
 
 
 # --- bodies

@@ -23,7 +23,7 @@ async def test_an_answer_carries_each_fact_under_every_name(server: Running, llm
     assert (answer["status"], answer["message"]["status"]) == ("complete", "complete")
     assert answer["model"] == answer["message"]["metadata"]["model_name"] == CHAT_MODEL.name
     assert answer["response_time_ms"] == answer["message"]["metadata"]["response_time_ms"]
-    assert answer["memory_saved"] is False
+    assert answer["memory_saved"] is True
 
 
 async def test_tokens_are_the_models_own_count(server: Running, llm: ScriptedModel) -> None:

@@ -139,7 +139,7 @@ async def test_deleting_takes_everything_with_it(server: Running) -> None:
     for conversation_id in (id_, kept["conversation_id"]):
         await query(
             server,
-            "INSERT INTO memories (id, user_id, content, source) SELECT $1, user_id, 'm', "
+            "INSERT INTO memories (id, user_id, content, source) SELECT $1, user_id, 'of ' || id, "
             "jsonb_build_object('conversation_id', id, 'message_ids', '[]'::jsonb) "
             "FROM conversations WHERE id = $2::text::uuid",
             *(uuid4(), conversation_id),

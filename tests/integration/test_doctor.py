@@ -30,6 +30,7 @@ from jarvis.embedded.llama import check_machine
 from jarvis.embedded.running import holder_of, running_postgres
 from jarvis.settings import load
 from tests.postgres import PostgresServer
+from tests.qdrant import QdrantServer
 from tests.running import Running, jarvis_process
 from tests.scripted_model import ScriptedModel
 
@@ -325,3 +326,73 @@ def test_sizes_are_spelled_for_people(count: int, text: str) -> None:
 async def _connect(url: str) -> Any:
     connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  asyncpg ships no types
     return await connect(url, timeout=5)
+
+
+async def test_the_memory_is_counted_and_its_parts_are_asked(jarvis: Running, folder: Path) -> None:
+    await jarvis.http.post("/api/memory/add", json={"content": "My cat is called Mistral."})
+    await _no_unindexed(jarvis)
+    settings = msgspec.structs.replace(jarvis.settings, jarvis_data_dir=str(folder / "data"))
+    memory = (await examine(settings, folder, {})).checks["memory"]
+    assert (memory.state, memory.advice) == ("ok", "")
+    assert memory.facts["memories"] == 1
+    assert memory.facts["unindexed"] == 0
+    assert memory.facts["kept_in"] == "folder"
+    assert memory.facts["embedder"] == "ollama"
+    assert "1 memory, none without a vector" in memory.found
+    assert "64 dimensions" in memory.found
+    assert contents(folder) == []
+
+
+async def test_memories_without_vectors_are_warned_of(database_url: str, folder: Path) -> None:
+    connection: Any = await _connect(database_url)
+    await connection.execute(
+        "WITH one AS (INSERT INTO users (id, username) VALUES (gen_random_uuid(), 'one') RETURNING id) "
+        "INSERT INTO memories (id, user_id, kind, content) "
+        "SELECT gen_random_uuid(), id, 'fact', 'My cat is called Mistral.' FROM one"
+    )
+    await connection.close()
+    report = await report_on(folder, DATABASE_URL=database_url, EMBED_BACKEND="embedded")
+    memory = report.checks["memory"]
+    assert memory.state == "warning"
+    assert "jarvis reindex" in memory.advice
+    assert (memory.facts["memories"], memory.facts["unindexed"]) == (1, 1)
+    assert "1 memory, 1 without a vector" in memory.found
+
+
+@pytest.mark.parametrize(
+    ("environment", "advice"),
+    [
+        pytest.param({"QDRANT_URL": f"http://{CLOSED}"}, "correct QDRANT_URL", id="qdrant away"),
+        pytest.param(
+            {"EMBED_BACKEND": "ollama", "OLLAMA_URL": f"http://{CLOSED}"}, "ollama pull", id="ollama away"
+        ),
+        pytest.param(
+            {"EMBED_BACKEND": "openai", "OPENAI_BASE_URL": f"http://{CLOSED}/v1"},
+            "correct OPENAI_BASE_URL",
+            id="openai away",
+        ),
+    ],
+)
+async def test_a_part_of_the_memory_that_is_away_needs_somebody(
+    folder: Path, environment: dict[str, str], advice: str
+) -> None:
+    memory = (await report_on(folder, **({"EMBED_BACKEND": "embedded"} | environment))).checks["memory"]
+    assert memory.state == "failed"
+    assert advice in memory.advice
+    assert "found by their words only" in memory.advice
+
+
+async def test_a_qdrant_server_is_asked_and_not_changed(folder: Path) -> None:
+    async with QdrantServer() as qdrant:
+        report = await report_on(folder, QDRANT_URL=qdrant.url, EMBED_BACKEND="embedded")
+        assert await qdrant.names() == set()
+    memory = report.checks["memory"]
+    assert (memory.state, memory.advice) == ("not_started", "")
+    assert (memory.facts["kept_in"], memory.facts["answers"]) == ("server", True)
+    assert qdrant.url in memory.found
+
+
+async def _no_unindexed(jarvis: Running) -> None:
+    async with asyncio.timeout(10):
+        while "jarvis_memory_unindexed 0.0" not in (await jarvis.http.get("/metrics")).text:  # noqa: ASYNC110 it tells nobody
+            await asyncio.sleep(0.02)

@@ -13,10 +13,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     parameter_size: str = "1.2B"
     size_bytes: int = 1_321_098_329
     capabilities: tuple[str, ...] = ("completion", "tools")
+    revision: str = ""
+    """What a model replaced under its name has another of."""
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.name.encode()).hexdigest()
+        return hashlib.sha256((self.name + self.revision).encode()).hexdigest()
 
 
 CHAT_MODEL = Model(name="llama3.2:1b")

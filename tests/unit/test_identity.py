@@ -27,6 +27,9 @@ class Users:
     async def owner_of_turn(self, turn_id: UUID) -> User | None:
         return await self.owner_of_conversation(turn_id)
 
+    async def owner_of_memory(self, memory_id: UUID) -> User | None:
+        return await self.owner_of_conversation(memory_id)
+
 
 async def test_nobody_named_is_the_default_profile() -> None:
     assert (await LocalIdentity(Users()).profile(None)).name == "default"
@@ -39,11 +42,15 @@ async def test_a_profile_is_looked_up_once() -> None:
     assert users.asked == ["anna"]
 
 
-@pytest.mark.parametrize("kind", ["conversation", "turn"])
+@pytest.mark.parametrize("kind", ["conversation", "turn", "memory"])
 async def test_that_something_is_nobodys_is_not_remembered(kind: str) -> None:
     users = Users()
     identity = LocalIdentity(users)
-    look_up = identity.owner_of_conversation if kind == "conversation" else identity.owner_of_turn
+    look_up = {
+        "conversation": identity.owner_of_conversation,
+        "turn": identity.owner_of_turn,
+        "memory": identity.owner_of_memory,
+    }[kind]
     wanted = new_id()
     with pytest.raises(NotFound):
         await look_up(wanted)

@@ -7,16 +7,17 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from jarvis.core import events, types
+from jarvis.core import events, memories, types
 from jarvis.core.errors import PROBLEMS
 from jarvis.services import health
-from jarvis.web import conversations, legacy, problems, requests
+from jarvis.web import conversations, legacy, memory, memory_requests, problems, requests
 from jarvis.web import socket as web_socket
 from jarvis.web.application import ROUTES
 from jarvis.web.schema import DESCRIBED, NOTES, describe
 
 INWARD_ONLY = {
     "History",
+    "Summary",
     "User",
     "ChatCommand",
     "AgainCommand",
@@ -25,6 +26,8 @@ INWARD_ONLY = {
     "Probe",
     "StoredTurn",
     "ProblemAnswer",
+    "NewMemory",
+    "MemoryEdit",
 }
 """Structs that never cross the wire by themselves."""
 PARTS = {"ChatFields", "FrameHead"}
@@ -38,6 +41,7 @@ def api() -> dict[str, Any]:
 
 def structs() -> list[type[msgspec.Struct]]:
     modules = (types, events, health, requests, conversations, legacy, problems, web_socket)
+    modules += (memories, memory, memory_requests)
     found = {
         value
         for module in modules

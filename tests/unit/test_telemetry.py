@@ -122,6 +122,7 @@ def test_gauges_are_read_at_the_scrape() -> None:
         turns_queued=lambda: 2,
         ws_connections=lambda: 3,
         db_pool_in_use=lambda: 4,
+        memory_unindexed=lambda: 5,
         dependencies_up=lambda: {"database": True, "llm": bool(state["up"])},
     )
     state.update(inflight=7, up=1)
@@ -130,6 +131,7 @@ def test_gauges_are_read_at_the_scrape() -> None:
     assert found["jarvis_turns_queued", ()] == 2
     assert found["jarvis_ws_connections", ()] == 3
     assert found["jarvis_db_pool_in_use", ()] == 4
+    assert found["jarvis_memory_unindexed", ()] == 5
     assert found["jarvis_dependency_up", (("service", "llm"),)] == 1
 
 

@@ -34,6 +34,8 @@ class Begun(NamedTuple):
     model: str | None
     system_prompt: str | None
     title_is_settled: bool
+    summary: str | None
+    summary_upto: int | None
     created_at: datetime
 
 
@@ -41,6 +43,8 @@ _shown_conversation = (
     conversations.c.model,
     conversations.c.system_prompt,
     conversations.c.title_is_settled,
+    conversations.c.summary,
+    conversations.c.summary_upto,
 )
 
 
@@ -68,6 +72,8 @@ def _begin(place: sa.CTE) -> sa.SelectBase:
         place.c.model,
         place.c.system_prompt,
         place.c.title_is_settled,
+        place.c.summary,
+        place.c.summary_upto,
         _now.label("created_at"),
     ).add_cte(message, _turn(place.c.id))
 
@@ -156,6 +162,8 @@ class LastWords(NamedTuple):
     model: str | None
     system_prompt: str | None
     title_is_settled: bool
+    summary: str | None
+    summary_upto: int | None
     created_at: datetime
 
 

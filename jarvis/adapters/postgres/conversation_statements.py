@@ -122,6 +122,7 @@ EDIT = Statement(
 class Deleted(NamedTuple):
     messages: int
     turn_ids: list[UUID]
+    memory_ids: list[UUID]
 
 
 def _delete() -> sa.SelectBase:
@@ -133,9 +134,9 @@ def _delete() -> sa.SelectBase:
         sa.delete(memories)
         .where(
             memories.c.user_id == bind("user_id", Uuid),
-            memories.c.source.op("->>")(constant("'conversation_id'"))
-            == sa.cast(bind("conversation_id", Uuid), Text),
+            memories.c.told_in == bind("conversation_id", Uuid),
         )
+        .returning(memories.c.id)
         .cte("its_memories")
     )
     deleted = sa.delete(conversations).where(*_wanted).returning(conversations.c.id).cte("deleted")
@@ -148,7 +149,8 @@ def _delete() -> sa.SelectBase:
     return sa.select(
         its_messages.scalar_subquery().label("messages"),
         sa.func.array(its_turns.scalar_subquery(), type_=ARRAY(Uuid)).label("turn_ids"),
-    ).add_cte(its_memories)
+        sa.func.array(sa.select(its_memories.c.id).scalar_subquery(), type_=ARRAY(Uuid)).label("memory_ids"),
+    )
 
 
 DELETE = Statement(_delete(), arguments=OneConversation, row=Deleted)

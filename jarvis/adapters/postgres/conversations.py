@@ -19,6 +19,7 @@ from jarvis.adapters.postgres.cursors import (
     SearchPlace,
 )
 from jarvis.adapters.postgres.database import Database, Transaction
+from jarvis.adapters.postgres.memories import lock_memories, scrub_turns
 from jarvis.adapters.postgres.message_rows import message_of
 from jarvis.adapters.postgres.search_statements import MARK, SEARCH, Hit, Search
 from jarvis.core.errors import NotFound
@@ -167,11 +168,17 @@ class PostgresConversations:
     async def delete(self, user: User, conversation_id: UUID) -> DeletedConversation:
         wanted = statements.OneConversation(user_id=user.id, conversation_id=conversation_id)
         async with self._database.transaction(user) as transaction:
-            await transaction.first(whole.LOCK, wanted)  # so that what follows sees all that was committed
+            # Both locks, so that what follows sees all that was committed.
+            await lock_memories(transaction, user)
+            await transaction.first(whole.LOCK, wanted)
             conversation = await _existing(transaction, user, wanted)
             (deleted,) = await transaction.all(whole.DELETE, wanted)
+            forgotten = await scrub_turns(transaction, user, deleted.memory_ids)
         return DeletedConversation(
-            conversation=conversation, messages=deleted.messages, turn_ids=deleted.turn_ids
+            conversation=conversation,
+            messages=deleted.messages,
+            turn_ids=deleted.turn_ids + forgotten.turn_ids,
+            memory_ids=deleted.memory_ids,
         )
 
     async def search(self, user: User, query: str, *, limit: int, cursor: str | None = None) -> SearchPage:

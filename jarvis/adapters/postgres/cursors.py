@@ -68,7 +68,21 @@ class SearchPlace(_Place, frozen=True, kw_only=True):
         return _EPOCH + timedelta(microseconds=self.newest_us)
 
 
+class MemoryPlace(_Place, frozen=True, kw_only=True):
+    created_us: Annotated[int, Meta(ge=_FIRST_US, le=_LAST_US)]
+    id: UUID
+
+    @classmethod
+    def at(cls, created_at: datetime, id_: UUID) -> Self:
+        return cls(created_us=_microseconds(created_at), id=id_)
+
+    @property
+    def created_at(self) -> datetime:
+        return _EPOCH + timedelta(microseconds=self.created_us)
+
+
 # Lists go back in time: they start after everything there can be.
 AFTER_ALL_MESSAGES = MessagePlace(position=2**31 - 1, alternative=2**15 - 1)
 AFTER_ALL_HITS = SearchPlace(score=1e9, id=UUID(int=2**128 - 1), newest_us=_LAST_US)
 AFTER_ALL_CONVERSATIONS = ConversationPlace(activity_us=_LAST_US, id=UUID(int=2**128 - 1))
+AFTER_ALL_MEMORIES = MemoryPlace(created_us=_LAST_US, id=UUID(int=2**128 - 1))

@@ -145,6 +145,27 @@ class Database:
         except DRIVER_ERRORS as exc:
             raise translated(exc) from exc
 
+    @asynccontextmanager
+    async def apart(self) -> AsyncGenerator[Any]:
+        """Open a connection of its own, in no transaction, as the role that was given: the tables' owner.
+
+        It is past the pool, and has the statement timeout only. A cancelled body cancels what runs at the
+        server too. Raises Unavailable.
+        """
+        if self._is_away or self.pending:
+            raise Unavailable("database", self.pending or "The database cannot be reached.")
+        try:
+            connection = await connect(self._settings.url, **self._connect_options())
+            try:
+                yield connection
+            finally:
+                closing = asyncio.create_task(_close(connection))
+                self._cleaning.add(closing)
+                closing.add_done_callback(self._cleaning.discard)
+                await asyncio.shield(closing)
+        except DRIVER_ERRORS as exc:
+            raise translated(exc) from exc
+
     async def ping(self) -> None:
         """Return when Postgres answers, on a connection of its own: a busy pool is no outage.
 
@@ -205,6 +226,15 @@ def _limits(settings: DatabaseSettings) -> dict[str, str]:
         "statement_timeout": str(round(settings.statement_timeout_s * 1000)),
         "idle_in_transaction_session_timeout": str(round(IDLE_IN_TRANSACTION_S * 1000)),
     }
+
+
+async def _close(connection: Any) -> None:
+    """Close, after asyncpg has sent the cancelling of what runs."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await connection.close()
+    except DRIVER_ERRORS:
+        _terminate(connection)
 
 
 def _terminate(connection: Any) -> None:

@@ -10,6 +10,7 @@ from jarvis.core.errors import Unavailable
 
 CONNECT_TIMEOUT_S = 2.0
 STATEMENT_TIMEOUT_S = 1.0
+CONTENTS = "SELECT (SELECT count(*) FROM conversations), (SELECT count(*) FROM messages)"
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +32,8 @@ async def inspect_database(url: str) -> DatabaseFacts:
             "SELECT current_setting('server_version'), pg_database_size(current_database())"
         )
         revision = await _revision(connection)
-        conversations, messages = await _counts(connection) if revision is not None else (None, None)
+        counted = None if revision is None else await _counted(connection, CONTENTS)
+        conversations, messages = counted or (None, None)
     except TimeoutError as exc:
         raise Unavailable("database", "It did not answer in time.") from exc
     except DRIVER_ERRORS as exc:
@@ -48,6 +50,21 @@ async def inspect_database(url: str) -> DatabaseFacts:
     )
 
 
+async def count_memories(url: str) -> tuple[int, int] | None:
+    """Return how many memories all users have, and how many are unindexed; None where that cannot be had."""
+    connection: Any = None
+    try:
+        connection = await _connect(url)
+        return await _counted(
+            connection, "SELECT count(*), count(*) FILTER (WHERE indexed_at IS NULL) FROM memories"
+        )
+    except (TimeoutError, *DRIVER_ERRORS):
+        return None
+    finally:
+        if connection is not None:
+            connection.terminate()
+
+
 async def _revision(connection: Any) -> str | None:
     try:
         return await connection.fetchval("SELECT version_num FROM alembic_version")
@@ -55,18 +72,15 @@ async def _revision(connection: Any) -> str | None:
         return None
 
 
-async def _counts(connection: Any) -> tuple[int | None, int | None]:
-    """Count as the role that may see all rows; never as a superuser past the policies."""
+async def _counted(connection: Any, question: str) -> tuple[int, int] | None:
+    """Count two things as the role that may see all rows; never as a superuser past the policies."""
     try:
         async with connection.transaction(readonly=True):
             await connection.execute("SET LOCAL ROLE jarvis_system")
-            return tuple(
-                await connection.fetchrow(
-                    "SELECT (SELECT count(*) FROM conversations), (SELECT count(*) FROM messages)"
-                )
-            )
+            first, second = await connection.fetchrow(question)
+            return first, second
     except (asyncpg.PostgresError, TimeoutError):
-        return None, None  # not our role, or more rows than can be counted in time
+        return None  # not our role or schema, or more rows than can be counted in time
 
 
 async def _connect(url: str) -> Any:

@@ -35,6 +35,19 @@ class BeforeCount(msgspec.Struct, frozen=True, kw_only=True):
     user_id: UUID
     conversation_id: UUID
     position: int
+    summary_upto: int
+
+
+class CountedBefore(NamedTuple):
+    """All messages before the place, and those of them that the summary covers."""
+
+    total: int
+    covered: int
+
+
+class OneConversation(msgspec.Struct, frozen=True, kw_only=True):
+    user_id: UUID
+    conversation_id: UUID
 
 
 _in_conversation = (
@@ -49,7 +62,29 @@ HISTORY = Statement(
     row=MessageRow,
 )
 HISTORY_COUNT = Statement(
-    sa.select(_count.label("total")).select_from(messages).where(*_before), arguments=BeforeCount, row=Total
+    sa.select(
+        _count.label("total"),
+        _count.filter(messages.c.position <= bind("summary_upto", Integer)).label("covered"),
+    )
+    .select_from(messages)
+    .where(*_before),
+    arguments=BeforeCount,
+    row=CountedBefore,
+)
+
+
+class SummaryRow(NamedTuple):
+    summary: str | None
+    summary_upto: int | None
+
+
+SUMMARY = Statement(
+    sa.select(conversations.c.summary, conversations.c.summary_upto).where(
+        conversations.c.id == bind("conversation_id", Uuid),
+        conversations.c.user_id == bind("user_id", Uuid),
+    ),
+    arguments=OneConversation,
+    row=SummaryRow,
 )
 
 
@@ -123,11 +158,6 @@ class ConversationRow(NamedTuple):
     updated_at: datetime
     last_message_at: datetime | None
     activity: datetime
-
-
-class OneConversation(msgspec.Struct, frozen=True, kw_only=True):
-    user_id: UUID
-    conversation_id: UUID
 
 
 class OfUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,3 +292,4 @@ PROFILE = Statement(
 )
 OWNER_OF_CONVERSATION = _owner("jarvis_owner_of_conversation")
 OWNER_OF_TURN = _owner("jarvis_owner_of_turn")
+OWNER_OF_MEMORY = _owner("jarvis_owner_of_memory")

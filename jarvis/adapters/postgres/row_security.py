@@ -4,7 +4,7 @@ from jarvis.adapters.postgres.database import Database, Transaction
 from jarvis.core.errors import JarvisError
 
 # Not derived from schema.py, which takes SQLAlchemy to import; a test compares the two.
-OWNED_TABLES = ("users", "conversations", "messages", "turns", "memories")
+OWNED_TABLES = ("users", "conversations", "messages", "turns", "memories", "forgotten_memories")
 _OWNER_IS_ME = "= (NULLIF(current_setting('jarvis.user_id'::text, true), ''::text))::uuid)"
 
 

@@ -93,7 +93,11 @@ messages = Table(
     sa.UniqueConstraint("conversation_id", "position", "alternative"),
     Index("messages_search_idx", "search", postgresql_using="gin"),
     Index("messages_newest_idx", "user_id", "created_at", "id"),
-    Index("messages_unindexed_idx", "id", postgresql_where=sa.text("indexed_at IS NULL")),
+    Index(
+        "messages_unremembered_idx",
+        *("user_id", "created_at", "id"),
+        postgresql_where=sa.text("indexed_at IS NULL AND role = 'user'"),
+    ),
 )
 
 turns = Table(
@@ -133,8 +137,12 @@ memories = Table(
     Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("kind", memory_kind, nullable=False, server_default="fact"),
     Column("content", Text, nullable=False),
-    Column("importance", sa.REAL, nullable=False, server_default="0.5"),
+    Column("importance", sa.Double, nullable=False, server_default="0.5"),
     Column("source", JSONB),
+    Column("told_in", Uuid, FetchedValue(), nullable=False),
+    Column("attribute", Text),
+    Column("value", Text),
+    Column("digest", BYTEA, FetchedValue(), nullable=False),
     Column("valid_from", instant),
     Column("valid_to", instant),
     Column("superseded_by", Uuid),
@@ -146,7 +154,37 @@ memories = Table(
     sa.CheckConstraint("importance >= 0 AND importance <= 1", name="memories_importance_check"),
     Index("memories_user_idx", "user_id", "created_at", "id"),
     Index("memories_search_idx", "search", postgresql_using="gin"),
-    Index("memories_unindexed_idx", "id", postgresql_where=sa.text("indexed_at IS NULL")),
+    Index(
+        "memories_live_idx",
+        *("user_id", "digest", "kind"),
+        unique=True,
+        postgresql_where=sa.text("valid_to IS NULL"),
+    ),
+    Index(
+        "memories_attribute_idx", "user_id", "attribute", postgresql_where=sa.text("attribute IS NOT NULL")
+    ),
+    Index("memories_told_idx", "user_id", "told_in", "created_at", "id"),
+    Index(
+        "memories_unindexed_idx",
+        *("user_id", "created_at", "id"),
+        postgresql_where=sa.text("indexed_at IS NULL"),
+    ),
+)
+
+forgotten_memories = Table(
+    "forgotten_memories",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    _made_at("forgotten_at"),
+)
+
+erasure_wanted = Table(
+    "erasure_wanted",
+    metadata,
+    Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    Column("table_name", Text, nullable=False),
+    _made_at("since"),
 )
 
 activity = sa.func.coalesce(conversations.c.last_message_at, conversations.c.created_at)

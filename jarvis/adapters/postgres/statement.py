@@ -47,10 +47,12 @@ class Statement(Generic[ArgumentsT, RowT]):
             )
         self.sql: str = compiled.string
         self.row: Callable[[Any], RowT] = getattr(row, "_make")  # noqa: B009  likewise
-        self._in_order = attrgetter(*order)
+        self._in_order = attrgetter(*order) if order else None
         self._is_single = len(order) == 1
 
     def values(self, arguments: ArgumentsT) -> tuple[object, ...]:
         """Return the arguments in the order of their `$n`."""
+        if self._in_order is None:
+            return ()
         found = self._in_order(arguments)
         return (found,) if self._is_single else found

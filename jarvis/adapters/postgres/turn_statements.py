@@ -19,6 +19,7 @@ from jarvis.adapters.postgres.schema import (
     turns,
 )
 from jarvis.adapters.postgres.statement import Statement, bind, bind_json, constant
+from jarvis.adapters.postgres.summaries import UPTO_WITHOUT_SUMMARY
 
 _now = sa.func.now()
 _null = sa.null()
@@ -48,7 +49,8 @@ def _finish() -> sa.SelectBase:
     """End the turn and put its answer after the user's message.
 
     Where an answer stands there already, the new one takes its place and the others become alternatives of
-    it: unless it failed or is empty, and the one that stands did not and is not.
+    it: unless it failed or is empty, and the one that stands did not and is not. A summary that covers the
+    place goes.
     """
     ended = (
         sa.update(turns)
@@ -128,12 +130,15 @@ def _finish() -> sa.SelectBase:
         .values(alternative_of=bind("message_id", Uuid))
         .cte("displaced")
     )
+    is_covered = place.c.position <= conversations.c.summary_upto
     conversation = (
         sa.update(conversations)
         .where(conversations.c.id == place.c.conversation_id)
         .values(
             message_count=conversations.c.message_count
             + sa.case((place.c.alternative.is_(None), constant("1")), else_=constant("0")),
+            summary=sa.case((is_covered, _null), else_=conversations.c.summary),
+            summary_upto=sa.case((is_covered, UPTO_WITHOUT_SUMMARY), else_=conversations.c.summary_upto),
             last_message_at=_now,
             updated_at=_now,
         )

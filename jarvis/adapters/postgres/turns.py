@@ -13,12 +13,20 @@ from msgspec import UNSET
 from jarvis.adapters.postgres import begin_statements
 from jarvis.adapters.postgres import turn_statements as statements
 from jarvis.adapters.postgres.database import Database, Transaction
-from jarvis.adapters.postgres.list_statements import HISTORY, HISTORY_COUNT, Before, BeforeCount
+from jarvis.adapters.postgres.list_statements import (
+    HISTORY,
+    HISTORY_COUNT,
+    SUMMARY,
+    Before,
+    BeforeCount,
+    OneConversation,
+    SummaryRow,
+)
 from jarvis.adapters.postgres.message_rows import message_of
 from jarvis.core.errors import Conflict, NotFound
 from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnRef
 from jarvis.core.titles import title_of
-from jarvis.core.types import AgainCommand, ChatCommand, History, Message, Turn, User, new_id
+from jarvis.core.types import AgainCommand, ChatCommand, History, Message, Summary, Turn, User, new_id
 
 TAKEOVER_LEASE_S = 30.0
 """How long a sweeper has for what it took; then the next one may take it."""
@@ -81,7 +89,8 @@ class PostgresTurns:
                 title_is_settled=begun.title_is_settled,
                 created_at=begun.created_at,
             )
-            return await _begun(transaction, turn, waiting=waiting, history_limit=history_limit)
+            standing = SummaryRow(begun.summary, begun.summary_upto)
+            return await _begun(transaction, turn, standing, waiting=waiting, history_limit=history_limit)
 
     async def begin_again(
         self,
@@ -127,7 +136,8 @@ class PostgresTurns:
                 title_is_settled=last.title_is_settled,
                 created_at=last.created_at,
             )
-            return await _begun(transaction, turn, waiting=waiting, history_limit=history_limit)
+            standing = SummaryRow(last.summary, last.summary_upto)
+            return await _begun(transaction, turn, standing, waiting=waiting, history_limit=history_limit)
 
     async def start(self, user: User, turn_id: UUID) -> None:
         async with self._database.transaction(user) as transaction:
@@ -135,7 +145,8 @@ class PostgresTurns:
 
     async def history(self, turn: Turn, *, limit: int) -> History:
         async with self._database.transaction(turn.user) as transaction:
-            return await _history(transaction, turn, limit)
+            wanted = OneConversation(user_id=turn.user.id, conversation_id=turn.conversation_id)
+            return await _history(transaction, turn, await transaction.first(SUMMARY, wanted), limit)
 
     async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int) -> None:
         checkpoint = statements.Checkpoint(user_id=user.id, turn_id=turn_id, text=text, seq=seq)
@@ -204,22 +215,50 @@ def _asked_again(command: AgainCommand, text: str, request: str | None) -> ChatC
     )
 
 
-async def _begun(transaction: Transaction, turn: Turn, *, waiting: bool, history_limit: int) -> Turn:
+async def _begun(
+    transaction: Transaction, turn: Turn, standing: SummaryRow, *, waiting: bool, history_limit: int
+) -> Turn:
     if waiting or not history_limit:
         return turn
-    return msgspec.structs.replace(turn, history=await _history(transaction, turn, history_limit))
+    history = await _history(transaction, turn, standing, history_limit)
+    return msgspec.structs.replace(turn, history=history)
 
 
-async def _history(transaction: Transaction, turn: Turn, limit: int) -> History:
+async def _history(transaction: Transaction, turn: Turn, standing: SummaryRow | None, limit: int) -> History:
     if turn.user_position == 0:
         return History(messages=[], total=0)
-    where = BeforeCount(
-        user_id=turn.user.id, conversation_id=turn.conversation_id, position=turn.user_position
+    before = Before(
+        user_id=turn.user.id,
+        conversation_id=turn.conversation_id,
+        position=turn.user_position,
+        limit=limit,
     )
-    rows = await transaction.all(HISTORY, Before(**msgspec.structs.asdict(where), limit=limit))
-    counted = await transaction.first(HISTORY_COUNT, where) if len(rows) == limit else None
-    messages = [message_of(row) for row in reversed(rows)]
-    return History(messages=messages, total=counted.total if counted else len(messages))
+    rows = await transaction.all(HISTORY, before)
+    summary, upto = _usable(standing, turn)
+    total, covered = len(rows), sum(row.position <= upto for row in rows)
+    if total == limit:
+        count = BeforeCount(
+            user_id=before.user_id,
+            conversation_id=before.conversation_id,
+            position=before.position,
+            summary_upto=upto,
+        )
+        counted = await transaction.first(HISTORY_COUNT, count)
+        total, covered = counted or (total, covered)
+    return History(
+        messages=[message_of(row) for row in reversed(rows)],
+        total=total,
+        summary=Summary(text=summary, covered=covered) if summary and covered else None,
+    )
+
+
+def _usable(standing: SummaryRow | None, turn: Turn) -> tuple[str, int]:
+    """Return the summary and the last place it covers, unless that lies beyond where the turn stands."""
+    if standing is None or not standing.summary or standing.summary_upto is None:
+        return "", -1
+    return (
+        (standing.summary, standing.summary_upto) if standing.summary_upto < turn.user_position else ("", -1)
+    )
 
 
 async def _stored(transaction: Transaction, user: User, turn_id: UUID) -> StoredTurn:

@@ -27,6 +27,9 @@ class PostgresUsers:
     async def owner_of_turn(self, turn_id: UUID) -> User | None:
         return await self._owner(turn_id, statements.OWNER_OF_TURN)
 
+    async def owner_of_memory(self, memory_id: UUID) -> User | None:
+        return await self._owner(memory_id, statements.OWNER_OF_MEMORY)
+
     async def _owner(self, id_: UUID, statement: Statement[Wanted, OwnerRow]) -> User | None:
         async with self._database.transaction(None) as transaction:
             row = await transaction.first(statement, Wanted(id=id_))

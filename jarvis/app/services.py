@@ -1,0 +1,168 @@
+"""Wires services to the parts that are open, and says which of them work in the background."""
+
+import os
+import resource
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from jarvis import __version__
+from jarvis.adapters.late import LateLLM
+from jarvis.adapters.postgres.conversations import PostgresConversations
+from jarvis.adapters.postgres.database import Database
+from jarvis.adapters.postgres.erasure import PostgresErasure
+from jarvis.adapters.postgres.memories import PostgresMemories
+from jarvis.adapters.postgres.recall import PostgresRecall
+from jarvis.adapters.postgres.summaries import PostgresSummaries
+from jarvis.adapters.postgres.titles import PostgresTitles
+from jarvis.adapters.postgres.turns import PostgresTurns
+from jarvis.adapters.postgres.users import PostgresUsers
+from jarvis.adapters.turn_log import InProcessTurnLog
+from jarvis.core.ports import Embedder, VectorStore
+from jarvis.core.remembering import memories_in
+from jarvis.services.admission import Admission
+from jarvis.services.conversations import Conversations
+from jarvis.services.erasure import Erasure
+from jarvis.services.feed import ConversationFeed
+from jarvis.services.health import HealthCheck, MemoryUsage, Probe, ServiceName
+from jarvis.services.identity import LocalIdentity
+from jarvis.services.memory import Memories
+from jarvis.services.memory_index import MemoryIndex
+from jarvis.services.orchestrator import Orchestrator, Policy
+from jarvis.services.remembering import Remembering
+from jarvis.services.summaries import Summaries
+from jarvis.services.titles import Titles
+from jarvis.services.turns import Limits, Turns
+from jarvis.settings import Settings
+from jarvis.telemetry import Metrics
+from jarvis.web.context import Services
+from jarvis.web.sockets import Sockets
+
+Background = Callable[[], Coroutine[Any, Any, None]]
+"""Works for ever; to be cancelled."""
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What services stand on. `place` names what only one process at a time can be: its address."""
+
+    database: Database
+    llm: LateLLM
+    memory_tokens: int | None
+    embedder: Embedder
+    vectors: VectorStore | None
+    metrics: Metrics
+    place: str
+
+
+def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence[Background]]:
+    reporter = structlog.stdlib.get_logger("jarvis.background")
+    database, llm, metrics = parts.database, parts.llm, parts.metrics
+    log = InProcessTurnLog()
+    turn_store = PostgresTurns(database)
+    conversation_store = PostgresConversations(database)
+    memory_store = PostgresMemories(database)
+    index: MemoryIndex | None = None
+    if parts.vectors is not None:
+        index = MemoryIndex(
+            store=memory_store, embedder=parts.embedder, vectors=parts.vectors, reporter=reporter
+        )
+    memories = Memories(
+        store=memory_store,
+        recall=PostgresRecall(database),
+        index=index,
+        forget_turns=log.forget_all,
+        reporter=reporter,
+    )
+    remembering = Remembering(store=memory_store, memories_in=memories_in, index=index, reporter=reporter)
+    summaries = Summaries(store=PostgresSummaries(database), llm=llm, reporter=reporter)
+    erasure = Erasure(store=PostgresErasure(database), reporter=reporter)
+    feed = ConversationFeed(conversation_store, reporter)
+    titles = Titles(
+        store=PostgresTitles(database),
+        llm=llm,
+        system_prompt=settings.system_prompt,
+        feed=feed,
+        reporter=reporter,
+    )
+    orchestrator = Orchestrator(
+        store=turn_store,
+        log=log,
+        llm=llm,
+        memories=memories,
+        summaries=summaries,
+        policy=_policy(settings, parts.memory_tokens),
+        metrics=metrics,
+    )
+    turns = Turns(
+        store=turn_store,
+        log=log,
+        orchestrator=orchestrator,
+        admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
+        watchers=(feed, titles, summaries, remembering, erasure),
+        reporter=reporter,
+        place=parts.place,
+        limits=Limits(turn_s=settings.turn_secs, detached_s=settings.detached_turn_secs),
+    )
+    health = _health(database, llm, index)
+    sockets = Sockets()
+    metrics.watch(
+        turns_inflight=lambda: turns.inflight,
+        turns_queued=lambda: turns.queued,
+        ws_connections=lambda: len(sockets),
+        db_pool_in_use=lambda: database.in_use,
+        memory_unindexed=lambda: index.unindexed if index else 0,
+        dependencies_up=lambda: {name: health.is_up(name) for name in health.asked},
+    )
+    services = Services(
+        turns=turns,
+        conversations=Conversations(store=conversation_store, turns=turns, feed=feed),
+        llm=llm,
+        memories=memories,
+        feed=feed,
+        identity=LocalIdentity(PostgresUsers(database)),
+        health=health,
+        sockets=sockets,
+        render_metrics=metrics.render,
+    )
+    background: list[Background] = [
+        *(feed.run, titles.run, summaries.run, memories.run, remembering.run, erasure.run)
+    ]
+    if index is not None:
+        background.append(index.run)
+    return services, background
+
+
+def memory_usage() -> MemoryUsage:
+    """Read this process's resident memory and the machine's, from /proc (Linux)."""
+    page_mb = resource.getpagesize() / 2**20
+    used_mb = int(Path("/proc/self/statm").read_text().split()[1]) * page_mb
+    total_mb = os.sysconf("SC_PHYS_PAGES") * page_mb
+    return MemoryUsage(
+        used_mb=round(used_mb, 1),
+        total_mb=round(total_mb, 1),
+        percentage=round(100 * used_mb / total_mb, 2),
+    )
+
+
+def _policy(settings: Settings, memory_tokens: int | None) -> Policy:
+    return Policy(
+        system_prompt=settings.system_prompt,
+        temperature=settings.ollama_temperature,
+        max_tokens=settings.ollama_max_tokens,
+        max_answer_bytes=settings.max_answer_bytes,
+        turn_s=settings.turn_secs,
+        memory_tokens=memory_tokens,
+    )
+
+
+def _health(database: Database, llm: LateLLM, index: MemoryIndex | None) -> HealthCheck:
+    probes: dict[ServiceName, Probe] = {
+        "database": Probe(ping=database.ping),
+        "llm": Probe(ping=llm.ping, starting=lambda: llm.progress if llm.starting else None),
+    }
+    if index is not None:
+        probes["memory"] = Probe(ping=index.ping, starting=lambda: index.starting)
+    return HealthCheck(probes, version=__version__, memory_usage=memory_usage)
