@@ -25,6 +25,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from jarvis.web.problems import frames_of
+
 LogFormat = Literal["console", "json"]
 
 _HIDDEN = "[hidden]"
@@ -65,6 +67,7 @@ def configure_logging(level: str, log_format: LogFormat) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        tell_where,
         hide_private,
     ]
     renderers = _renderers(log_format)
@@ -91,14 +94,24 @@ def configure_logging(level: str, log_format: LogFormat) -> None:
 def _renderers(log_format: LogFormat) -> list[Processor]:
     if log_format == "console":
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    return [
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(serializer=_to_json),
-    ]
+    return [structlog.processors.JSONRenderer(serializer=_to_json)]
 
 
 def _to_json(event: EventDict, **_: object) -> str:
     return msgspec.json.encode(event, enc_hook=repr).decode()
+
+
+def tell_where(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Put in place of an exception where it happened: what it says may quote a user."""
+    given = event.pop("exc_info", None)
+    if not given:
+        return event
+    # An exception, what sys.exc_info returns, or True: the one that is being handled.
+    told = cast("tuple[object, ...]", given)[1] if isinstance(given, tuple) else given
+    exc = told if isinstance(told, BaseException) else sys.exc_info()[1]
+    if exc is not None:
+        event["traceback"] = frames_of(exc)
+    return event
 
 
 def hide_private(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -61,8 +61,15 @@ class Remembering(TurnWatcher):
         while users := await self._store.users_to_remember(limit=USERS):
             marked = 0
             for user in users:
-                marked += await self._store.remember(user, self._memories_in, limit=BATCH)
+                marked += await self._store.remember(user, self._memories_of, limit=BATCH)
             if not marked:
                 return  # others look through what is left
             if self._index is not None:
                 self._index.wake()
+
+    def _memories_of(self, said: Said) -> Sequence[NewMemory]:
+        try:
+            return self._memories_in(said)
+        except Exception:  # noqa: BLE001 a defect in one message must not keep the others from being looked at
+            self._reporter.exception("remember_defect")
+            return ()

@@ -146,18 +146,19 @@ def log_bug(exc: BaseException, scope: Facts) -> None:
         request_id=request_id_of(scope),
         method=scope.get("method", "WEBSOCKET"),
         route=scope.get("path_template", "unmatched"),
-        traceback=_frames(exc),
+        traceback=frames_of(exc),
     )
 
 
-def _frames(exc: BaseException) -> str:
+def frames_of(exc: BaseException) -> str:
+    """Tell where it happened and of which types the errors are, in lines; never what they say."""
     name = type(exc).__qualname__
     cause = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
-    earlier = f"{_frames(cause)}\nthen\n" if cause is not None else ""
+    earlier = f"{frames_of(cause)}\nthen\n" if cause is not None else ""
     group = cast("BaseExceptionGroup[BaseException]", exc) if isinstance(exc, BaseExceptionGroup) else None
     inner = group.exceptions if group else ()
     frames = "".join(traceback.format_tb(exc.__traceback__))
-    return f"{earlier}{frames}{name}" + "".join(f"\n| {_frames(one)}" for one in inner)
+    return f"{earlier}{frames}{name}" + "".join(f"\n| {frames_of(one)}" for one in inner)
 
 
 def request_id_of(scope: Facts) -> str:

@@ -121,3 +121,7 @@ def test_contradiction(old: str, new: str, expected: bool) -> None:  # noqa: FBT
 )
 def test_long_messages_take_linear_time(piece: str) -> None:
     assert len(facts_in((piece * 50_000)[:50_000])) <= 64
+
+
+def test_an_appointment_without_a_kind_is_no_fact() -> None:
+    assert facts_in("J'ai rendez-vous chez le dentiste le 12 mars.") == []

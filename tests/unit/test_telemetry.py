@@ -152,3 +152,24 @@ def test_the_process_and_the_build_are_there() -> None:
     found = samples(Metrics("1.2.3"))
     assert found["process_resident_memory_bytes", ()] > 1_000_000
     assert next(labels for name, labels in found if name == "jarvis_build_info")[1] == ("version", "1.2.3")
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_an_exception_is_told_by_where_it_happened_never_by_what_it_says(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def raise_it() -> None:
+        words = "somebody's words"
+        raise ValueError(words)
+
+    configure_logging("INFO", log_format)
+    for log in (structlog.stdlib.get_logger("ours"), logging.getLogger("theirs")):
+        try:
+            raise_it()
+        except ValueError:
+            log.exception("it_failed")
+    told = capsys.readouterr().err
+    assert told.count("it_failed") == 2
+    assert told.count("raise_it") >= 2
+    assert told.count("ValueError") >= 2
+    assert "somebody" not in told

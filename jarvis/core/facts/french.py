@@ -90,7 +90,7 @@ THINGS = (
     Rule("self.{thing}", f"{_J} (?:ai|a|avons|viens de|vient de) (?:change|changer|remplace|remplacer) (?:de |d |mon |ma |notre )<thing>", "changed", importance=0.5),
     Rule("event.{event}.date", f"{_MY} (?:\\w+ )??<event> (?:[a-z-]+ ){{0,3}}?,? ?(?:est|sera|c est|tombe|a lieu|aura lieu|est prevue?|est fixee?|est reportee?|a ete reportee?|est decalee?|a ete decalee?|est passee?) (?:maintenant |desormais )?(?:pour |a |au |le |en |ce |cette )*(?P<phrase>(?:{_DAYS}|{_MONTHS}|\\d|premier)[^,]*)", "{phrase}"),
     Rule("event.{event}.date", f"mes <event> (?:sont|commencent|tombent) (?:pour |a |au |le |en |du )*(?P<phrase>(?:{_DAYS}|{_MONTHS}|\\d)[^,]*)", "{phrase}"),
-    Rule("event.{event}.date", f"{_J} (?:ai|a|avons) (?:mon|ma|notre|une?|rendez-vous) ?(?:\\w+ )??<event>? ?(?:[a-z-]+ ){{0,3}}?(?:le |ce |pour le )?(?P<phrase>(?:{_DAYS})[^,]*|\\d+ (?:{_MONTHS})[^,]*)", "{phrase}"),
+    Rule("event.{event}.date", f"{_J} (?:ai|a|avons) (?:mon|ma|notre|une?|rendez-vous) ?(?:\\w+ )??<event> ?(?:[a-z-]+ ){{0,3}}?(?:le |ce |pour le )?(?P<phrase>(?:{_DAYS})[^,]*|\\d+ (?:{_MONTHS})[^,]*)", "{phrase}"),
 )  # fmt: skip
 
 PREFERENCES = tuple(
