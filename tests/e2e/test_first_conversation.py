@@ -117,7 +117,7 @@ async def test_what_was_told_is_known_after_a_restart_in_another_conversation(
 ) -> None:
     del jarvis  # it has fetched the model, and serves on; this one is told by a profile of its own
     other = f"{data_dir}-facts"
-    shutil.copytree(data_dir / "models", Path(other) / "models")
+    shutil.copytree(data_dir / "models", Path(other) / "models", dirs_exist_ok=True)
     try:
         async with jarvis_process(environment(Path(other))) as told:
             await wait_for_model(told)
