@@ -179,10 +179,13 @@ async def test_an_interruption_finds_room_in_a_full_conversation(server: Running
 
 
 async def test_two_conversations_run_side_by_side_and_no_more(server: Running, llm: ScriptedModel) -> None:
-    llm.script(Script(tokens=5, tokens_per_s=500))
+    gate = a_word()
+    llm.script(Script(tokens=5, gate=gate))
     async with asyncio.TaskGroup() as tasks:
         for number in range(10):
             tasks.create_task(chat(server, f"conversation {number}"))
+        await llm.wait_for(lambda log: log.running == 2)
+        llm.release(gate)
     assert len(llm.log.generating) == 10
     assert llm.log.peak == server.settings.llm_max_concurrency == 2
 
@@ -203,6 +206,7 @@ async def test_what_waits_for_the_model_in_all_is_bounded(database_url: str, mod
             metrics = (await server.http.get("/metrics")).text
             assert "jarvis_turns_inflight 5.0" in metrics
             assert "jarvis_turns_queued 3.0" in metrics
+            await model.wait_for(lambda log: log.running == 2)
             model.release(gate)
             for stream in streams:
                 assert (await stream.rest())[-1]["status"] == "complete"
