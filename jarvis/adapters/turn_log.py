@@ -70,15 +70,12 @@ class InProcessTurnLog:
         tail = self._tails.get(turn_id)
         return tail.entries[-1].seq if tail is not None else None
 
-    def forget(self, turn_id: UUID) -> None:
-        tail = self._ended.pop(turn_id, None)
-        if tail is not None:
-            del self._tails[turn_id]
-            self._ended_bytes -= tail.size
-
-    def forget_all(self, turn_ids: Iterable[UUID]) -> None:
+    def forget(self, turn_ids: Iterable[UUID]) -> None:
         for turn_id in turn_ids:
-            self.forget(turn_id)
+            tail = self._ended.pop(turn_id, None)
+            if tail is not None:
+                del self._tails[turn_id]
+                self._ended_bytes -= tail.size
 
     def _forget_old(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -87,4 +84,4 @@ class InProcessTurnLog:
             due = tail.ended_at is not None and now - tail.ended_at > RETENTION_S
             if not due and self._ended_bytes <= MAX_ENDED_BYTES:
                 return
-            self.forget(turn_id)
+            self.forget([turn_id])

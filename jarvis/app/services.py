@@ -73,7 +73,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         store=memory_store,
         recall=PostgresRecall(database),
         index=index,
-        forget_turns=log.forget_all,
+        forget_turns=log.forget,
         reporter=reporter,
     )
     remembering = Remembering(store=memory_store, memories_in=memories_in, index=index, reporter=reporter)

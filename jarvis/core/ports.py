@@ -3,7 +3,7 @@
 Every method raises only `JarvisError`s. The ports to what lasts are in stores.py.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -108,8 +108,8 @@ class TurnLog(Protocol):
         """Return the newest seq, or None where the log has nothing of this turn."""
         ...
 
-    def forget(self, turn_id: UUID) -> None:
-        """Drop a turn that has ended; one that has not is kept until it has."""
+    def forget(self, turn_ids: Iterable[UUID]) -> None:
+        """Drop those of these turns that have ended; one that has not is kept until it has."""
         ...
 
 

@@ -274,8 +274,7 @@ class Turns:
 
     def forget(self, turn_ids: Iterable[UUID]) -> None:
         """Drop what the log keeps of turns that are deleted; whoever still reads one hears no more of it."""
-        for turn_id in turn_ids:
-            self._log.forget(turn_id)
+        self._log.forget(turn_ids)
 
     async def drain(self, patience_s: float) -> None:
         """Begin no more turns; end those that wait; give those that run `patience_s`, then end them too."""
