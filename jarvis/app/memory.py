@@ -18,6 +18,7 @@ from jarvis.settings import Settings
 if TYPE_CHECKING:
     from jarvis.adapters.embedding.ollama import OllamaEmbedder
     from jarvis.adapters.embedding.openai import OpenAIEmbedder
+    from jarvis.adapters.ollama import Ollama
 
 RETRY_S = 2.0
 
@@ -90,9 +91,8 @@ class EmbedderStart:
     async def _fetch_model(self) -> None:
         """Have Ollama fetch the model where it lacks it, as soon as it answers."""
         settings = self._settings
-        from jarvis.adapters.ollama import Ollama  # noqa: PLC0415 0.3 s that most starts need not spend
-
-        async with Ollama(
+        adapter = await asyncio.to_thread(_import_ollama_client)
+        async with adapter(
             settings.ollama_url,
             settings.ollama_embed_model,
             num_ctx=None,
@@ -130,6 +130,12 @@ def _import_ollama() -> "type[OllamaEmbedder]":
     from jarvis.adapters.embedding.ollama import OllamaEmbedder  # noqa: PLC0415 the start does not wait for it
 
     return OllamaEmbedder
+
+
+def _import_ollama_client() -> "type[Ollama]":
+    from jarvis.adapters.ollama import Ollama  # noqa: PLC0415 0.3 s that most starts need not spend
+
+    return Ollama
 
 
 def _import_openai() -> "type[OpenAIEmbedder]":
