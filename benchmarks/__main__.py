@@ -18,6 +18,7 @@ from time import perf_counter
 import uvloop
 
 from benchmarks.lists import measure_lists
+from benchmarks.recalling import measure_recalling
 from benchmarks.report import Figure, figures_table, table
 from benchmarks.stand import Contenders, Stand, stand
 from benchmarks.start import measure_boot, measure_memory
@@ -87,6 +88,7 @@ async def main() -> int:
             await parts.run("turns, model over HTTP", partial(measure_turns, servers, instant=False))
             await parts.run("first token", partial(measure_first_token, servers.jarvis, built.model_port))
             await parts.run("tokens", partial(measure_tokens, servers))
+        await parts.run("recall", partial(measure_recalling, built))
         await built.spare_the_disk()
         async with built.contenders(instant=True) as servers:
             await parts.run("turns, model in process", partial(measure_turns, servers, instant=True))

@@ -129,10 +129,7 @@ def without(*parts: str) -> Rank:
 
 def without_vectors(fetched: Fetched) -> list[Memory]:
     """Rank what there is when no vector can be had: neither found by meaning nor compared."""
-    lonely = _among(fetched, fetched.by_words)
-    candidates = [msgspec.structs.replace(one, closeness=None) for one in lonely.surroundings.candidates]
-    surroundings = Surroundings(candidates=candidates, windows=lonely.surroundings.windows)
-    return msgspec.structs.replace(fetched, surroundings=surroundings).ranked(limit=LIMIT)
+    return msgspec.structs.replace(_among(fetched, fetched.by_words), nearby=[]).ranked(limit=LIMIT)
 
 
 def without_neighbours(fetched: Fetched) -> list[Memory]:

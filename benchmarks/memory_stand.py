@@ -1,16 +1,16 @@
 """Recall as Jarvis does it, on parts of its own: embedded Postgres, embedded encoder, Qdrant Edge."""
 
-import asyncio
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from jarvis.adapters.embedding.sentence_encoder import SentenceEncoder
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
@@ -21,14 +21,16 @@ from jarvis.adapters.postgres.recall import PostgresRecall
 from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.adapters.qdrant.edge import Edge
 from jarvis.core.memories import Memory, NewMemory
-from jarvis.core.ports import Vector, VectorPoint
-from jarvis.core.recall import rank, with_closeness
+from jarvis.core.ports import Embedder, Nearby, Vector, VectorPoint
+from jarvis.core.recall import Ranking
 from jarvis.core.recall_store import Seeds, Surroundings
 from jarvis.core.types import User
 from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.postgres import start_postgres
 from jarvis.embedded.supervisor import Supervisor
-from jarvis.services.memory import SEEDS
+from jarvis.services.memory import SEEDS, Memories
+from jarvis.services.memory_index import MemoryIndex
+from jarvis.services.orchestrator import RECALLED
 
 SLICE = 500
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -41,26 +43,84 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     seeds: Seeds
     surroundings: Surroundings
+    nearby: list[Nearby]
     by_words: frozenset[UUID]
     by_meaning: frozenset[UUID]
 
     def ranked(self, *, limit: int) -> list[Memory]:
-        return rank(self.query, self.seeds, self.surroundings, now=NOW, limit=limit)
+        return Ranking(self.query, self.seeds, self.surroundings, now=NOW).best(self.nearby, limit=limit)
+
+
+class Clock:
+    """Has, by part, how long each question took: `took_s`."""
+
+    def __init__(self) -> None:
+        self.took_s: dict[str, list[float]] = {}
+
+    @contextmanager
+    def taking(self, part: str) -> Generator[None]:
+        begun_s = perf_counter()
+        yield
+        self.took_s.setdefault(part, []).append(perf_counter() - begun_s)
+
+
+class TimedRecall(PostgresRecall):
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database)
+        self._clock = clock
+
+    async def seeds(self, user: User, query: str, *, limit: int, as_of: datetime | None = None) -> Seeds:
+        with self._clock.taking("seeds"):
+            return await super().seeds(user, query, limit=limit, as_of=as_of)
+
+    async def around(
+        self, user: User, seeds: Seeds, ids: Sequence[UUID], *, as_of: datetime | None = None
+    ) -> Surroundings:
+        with self._clock.taking("around"):
+            return await super().around(user, seeds, ids, as_of=as_of)
+
+
+class TimedIndex(MemoryIndex):
+    """Questions only: the stand itself puts the vectors, so it never runs."""
+
+    def __init__(self, store: PostgresMemories, embedder: Embedder, vectors: Edge, clock: Clock) -> None:
+        super().__init__(store=store, embedder=embedder, vectors=vectors, reporter=structlog.get_logger())
+        self._clock = clock
+        self._is_open = True
+
+    async def embed(self, text: str) -> Vector:
+        with self._clock.taking("embed"):
+            return await super().embed(text)
+
+    async def nearest(self, user: User, vector: Vector, *, limit: int) -> list[Nearby]:
+        with self._clock.taking("nearest"):
+            return await super().nearest(user, vector, limit=limit)
+
+    async def similarities(self, user: User, vector: Vector, ids: Sequence[UUID]) -> list[Nearby]:
+        with self._clock.taking("similarities, ranking beside"):
+            return await super().similarities(user, vector, ids)
 
 
 class MemoryStand:
-    """`took_s` has, by part, how long each query took."""
+    """`clock` has how long each `search` took, and its parts."""
 
     def __init__(
         self, *, database_url: str, database: Database, embedder: SentenceEncoder, vectors: Edge
     ) -> None:
         self.database_url = database_url
         self.memories = PostgresMemories(database)
-        self.recall = PostgresRecall(database)
         self.database = database
         self.embedder = embedder
         self.vectors = vectors
-        self.took_s: dict[str, list[float]] = {}
+        self.clock = Clock()
+        self.recall = TimedRecall(database, self.clock)
+        self._service = Memories(
+            store=self.memories,
+            recall=self.recall,
+            index=TimedIndex(self.memories, embedder, vectors, self.clock),
+            forget_turns=lambda _: None,
+            reporter=structlog.get_logger(),
+        )
 
     async def user(self, name: str) -> User:
         return await PostgresUsers(self.database).profile(name)
@@ -85,48 +145,26 @@ class MemoryStand:
         await connection.execute("VACUUM ANALYZE memories")
         await connection.close()
 
+    async def search(self, user: User, query: str) -> list[Memory]:
+        """Ask the service itself."""
+        with self.clock.taking("in all"):
+            return await self._service.search(user, query, limit=RECALLED)
+
     async def fetch(self, user: User, query: str) -> Fetched:
-        begun_s = perf_counter()
-        seeds, (vector, near) = await asyncio.gather(self._seeds(user, query), self._near(user, query))
-        ids = list(dict.fromkeys([*seeds.ids, *near]))
-        fetched_s = perf_counter()
-        surroundings = await self.recall.around(user, seeds, ids)
-        self._took("around", fetched_s)
-        compared_s = perf_counter()
-        known = await self.vectors.similarities(
-            user.id, vector, [one.memory.id for one in surroundings.candidates]
-        )
-        self._took("similarities", compared_s)
-        fetched = Fetched(
+        """Fetch by the same steps as the service does."""
+        seeds = await self.recall.seeds(user, query, limit=SEEDS)
+        (vector,) = await self.embedder.embed([query])
+        near = [one.id for one in await self.vectors.nearest(user.id, vector, limit=SEEDS)]
+        surroundings = await self.recall.around(user, seeds, list(dict.fromkeys([*seeds.ids, *near])))
+        candidates = [one.memory.id for one in surroundings.candidates]
+        return Fetched(
             query=query,
             seeds=seeds,
-            surroundings=with_closeness(surroundings, known),
+            surroundings=surroundings,
+            nearby=await self.vectors.similarities(user.id, vector, candidates),
             by_words=frozenset(seeds.ids),
             by_meaning=frozenset(near),
         )
-        ranked_s = perf_counter()
-        fetched.ranked(limit=10)
-        self._took("rank", ranked_s)
-        self._took("in all", begun_s)
-        return fetched
-
-    async def _seeds(self, user: User, query: str) -> Seeds:
-        begun_s = perf_counter()
-        seeds = await self.recall.seeds(user, query, limit=SEEDS)
-        self._took("seeds", begun_s)
-        return seeds
-
-    async def _near(self, user: User, query: str) -> tuple[Vector, list[UUID]]:
-        begun_s = perf_counter()
-        (vector,) = await self.embedder.embed([query])
-        self._took("embed", begun_s)
-        embedded_s = perf_counter()
-        near = await self.vectors.nearest(user.id, vector, limit=SEEDS)
-        self._took("nearest", embedded_s)
-        return vector, [one.id for one in near]
-
-    def _took(self, part: str, begun_s: float) -> None:
-        self.took_s.setdefault(part, []).append(perf_counter() - begun_s)
 
 
 @asynccontextmanager

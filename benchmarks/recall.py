@@ -16,11 +16,15 @@ from uuid import UUID
 import numpy as np
 import uvloop
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from benchmarks.locomo import Rank, only_by, whole, without, without_vectors
 from benchmarks.memory_stand import Fetched, MemoryStand, memory_stand
 from benchmarks.planted import FACTS, dialogue
-from benchmarks.report import table
+from benchmarks.recall_queries import VOCABULARY, WORDS, query
+from benchmarks.recalling import measure_recalling
+from benchmarks.report import figures_table, table
+from benchmarks.stand import stand as turns_stand
 from jarvis.adapters.postgres.driver import connect
 from jarvis.core.memories import NewMemory
 from jarvis.core.types import User
@@ -43,8 +47,8 @@ SIGNALS: dict[str, Rank] = {
 SIZES = {1_000: None, 10_000: 30.0, 100_000: 60.0}
 """Memories of one user, and the p95 in milliseconds that recall should take at most."""
 QUERIES, WARMING = 200, 20
-VOCABULARY, WORDS, DIMENSIONS = 20_000, 12, 512
-# Words by Zipf's law: their numbers are drawn evenly on a logarithmic scale. A dozen to a conversation.
+DIMENSIONS = 512
+# Words as in recall_queries. A dozen memories to a conversation.
 FILL = """
 INSERT INTO memories (id, user_id, kind, content, source, created_at, indexed_at)
 SELECT gen_random_uuid(), $1, 'episode', (
@@ -111,18 +115,13 @@ async def fill(stand: MemoryStand, user: User, count: int) -> Matrix:
     return matrix
 
 
-def query(chance: random.Random) -> str:
-    """Ask as people do: some words that hold a sentence together, and a few that tell."""
-    words = " ".join(f"word{int(VOCABULARY ** chance.random())}" for _ in range(chance.randint(2, 6)))
-    return f"What did I tell you about the {words}?"
-
-
 def exact_scan_ms(matrix: Matrix) -> list[float]:
     took_ms: list[float] = []
-    for number in range(QUERIES):
-        begun_s = perf_counter()
-        np.argpartition(-(matrix @ matrix[number]), 60)
-        took_ms.append((perf_counter() - begun_s) * 1e3)
+    with threadpool_limits(1):
+        for number in range(QUERIES):
+            begun_s = perf_counter()
+            np.argpartition(-(matrix @ matrix[number]), 60)
+            took_ms.append((perf_counter() - begun_s) * 1e3)
     return took_ms
 
 
@@ -138,10 +137,10 @@ async def latency(stand: MemoryStand) -> list[list[str]]:
         chance = random.Random(count)  # noqa: S311 - words to ask for
         for number in range(WARMING + QUERIES):
             if number == WARMING:
-                stand.took_s.clear()
-            await stand.fetch(user, query(chance))
+                stand.clock.took_s.clear()
+            await stand.search(user, query(chance))
         scan_p50_ms, scan_p95_ms = p50_p95(exact_scan_ms(matrix))
-        for part, took_s in stand.took_s.items():
+        for part, took_s in stand.clock.took_s.items():
             p50_ms, p95_ms = p50_p95([one * 1e3 for one in took_s])
             is_all = part == "in all"
             met = "" if goal_ms is None or not is_all else "met" if p95_ms <= goal_ms else "**missed**"
@@ -171,6 +170,8 @@ async def main() -> int:
         rows = await latency(stand)
     print("\n## Latency, embedding included\n\nSeeds run beside embed and nearest.\n")
     print(table([["memories", "part", "p50 ms", "p95 ms", "p50 against the scan", "goal, p95", ""], *rows]))
+    async with turns_stand() as built:
+        print(f"\n## Turns\n\n{figures_table(await measure_recalling(built))}")
     print(f"\nLoad {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs at the end.")
     return 0
 

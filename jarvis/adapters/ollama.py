@@ -3,13 +3,13 @@
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 import ollama
 
 from jarvis.adapters import model_http, streaming
+from jarvis.adapters.closable import Closable
 from jarvis.core.errors import Invalid, JarvisError, Unavailable
 from jarvis.core.ports import Chunk, Finish, ModelInfo, Options, PromptMessage
 
@@ -20,7 +20,7 @@ _WINDOW_KEPT_S = 300.0
 _PULL_SILENCE_S = 120.0  # "verifying sha256 digest" of a large model says nothing for a minute
 
 
-class Ollama:
+class Ollama(Closable):
     """Fills the LLM port. `url` names scheme, host and port; `num_ctx` None takes the model's, at most 8192.
 
     Close it, or use it as a context manager. How long a model stays loaded is left to the server
@@ -57,14 +57,6 @@ class Ollama:
         self._http = httpx.AsyncClient(
             base_url=url, transport=transport, timeout=model_http.TIMEOUT, trust_env=False
         )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         await self._requests.aclose()

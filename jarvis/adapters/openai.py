@@ -4,13 +4,12 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
 import httpx
 import msgspec
 
 from jarvis.adapters import model_http, streaming
+from jarvis.adapters.closable import Closable
 from jarvis.core.errors import JarvisError, MessageTooLarge
 from jarvis.core.ports import Chunk, Finish, ModelInfo, Options, PromptMessage
 
@@ -89,7 +88,7 @@ _EVENT = msgspec.json.Decoder(_Event)
 _DONE = _Event()
 
 
-class OpenAICompatible:
+class OpenAICompatible(Closable):
     """Fills the LLM port. `base_url` is what OpenAI's clients are given, most often ending in /v1.
 
     An empty `model` becomes the first that the server lists, once it has been asked.
@@ -126,14 +125,6 @@ class OpenAICompatible:
             headers=headers,
             trust_env=False,
         )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         await self._requests.aclose()

@@ -17,13 +17,14 @@ MAX_ENDED_BYTES = 64 * 1024 * 1024
 class _Tail:
     """The events of one turn; `grown` is replaced at each event, so that every reader sees it set once."""
 
-    __slots__ = ("ended_at", "entries", "grown", "size")
+    __slots__ = ("ended_at", "entries", "grown", "is_forgotten", "size")
 
     def __init__(self) -> None:
         self.entries: list[LogEntry] = []
         self.grown = asyncio.Event()
         self.size = 0
         self.ended_at: float | None = None
+        self.is_forgotten = False
 
 
 class InProcessTurnLog:
@@ -47,6 +48,8 @@ class InProcessTurnLog:
             tail.ended_at = asyncio.get_running_loop().time()
             self._ended[event.turn_id] = tail
             self._ended_bytes += tail.size
+            if tail.is_forgotten:
+                self.forget([event.turn_id])
         else:
             tail.grown = asyncio.Event()
 
@@ -72,9 +75,12 @@ class InProcessTurnLog:
 
     def forget(self, turn_ids: Iterable[UUID]) -> None:
         for turn_id in turn_ids:
-            tail = self._ended.pop(turn_id, None)
-            if tail is not None:
-                del self._tails[turn_id]
+            tail = self._tails.get(turn_id)
+            if tail is None:
+                continue
+            tail.is_forgotten = True
+            if tail.ended_at is not None:
+                del self._tails[turn_id], self._ended[turn_id]
                 self._ended_bytes -= tail.size
 
     def _forget_old(self) -> None:

@@ -119,6 +119,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     services = Services(
         turns=turns,
         conversations=Conversations(store=conversation_store, turns=turns, feed=feed),
+        conversation_reader=conversation_store,
         llm=llm,
         memories=memories,
         feed=feed,

@@ -18,7 +18,7 @@ class ErasureStore(Protocol):
     async def rewrite(self) -> Erased:
         """Rewrite the tables that held what was deleted, so that no byte of it stays in their files.
 
-        Each is locked for at most some seconds; cancelling ends that at once, and changes nothing. At most
-        one process at a time does it. Raises Unavailable.
+        Each is locked for at most some seconds, that of memories for half a minute; cancelling ends that at
+        once, and changes nothing. At most one process at a time does it. Raises Unavailable.
         """
         ...

@@ -6,24 +6,27 @@ from typing import Literal
 
 Language = Literal["en", "fr"]
 
-_WORD = re.compile(r"[^\W\d_]+")
-# Words that hold sentences together. Those of both languages (on, as, me, pour) are left out, and what an
-# apostrophe cuts off in both (I'd, d'abord).
-_ENGLISH = """
-    about and are at be because been but by can could did do does for from had has have he hello her here his
-    how i if in is it its my not of or our she should so thanks that the their there these they this those to
-    was we were what when where which who why will with would you your
-"""
-_FRENCH = """
-    au aux avec avoir bonjour c ce ces cet cette chez combien comment dans de des donc dont du elle elles en
-    est et faire fait il ils j je l la le les leur ma mais merci mes mon n ne nos notre nous ont ou oui où par
-    parce pas peut peux pourquoi qu quand que quel quelle quelles quels qui quoi sa salut sans ses sont sur ta
-    tes ton tu un une vos votre vous y à était étaient être
-"""
-_SMALL_WORDS: dict[Language, frozenset[str]] = {
-    "en": frozenset(_ENGLISH.split()),
-    "fr": frozenset(_FRENCH.split()),
-}
+
+def word_set(lines: str) -> frozenset[str]:
+    """Return the words of a table of words."""
+    return frozenset(lines.split())
+
+
+# Words that hold sentences together, of one language only. Those of both (on, as, me, pour) are left out, and
+# what an apostrophe cuts off in both (I'd, d'abord).
+_ENGLISH = word_set("""
+    about and are at be because been but by can could did do does for from had has have he hello her here
+    him his how i if in is it its just like my not of or our she should so than thanks that the their them
+    then there these they this those to too very was we were what when where which who why will with would
+    you your
+""")
+_FRENCH = word_set("""
+    au aux avec avez avoir avons bonjour c ce ces cet cette chez combien comment dans de des donc dont du
+    elle elles en est et faire fait il ils j je l la le les leur ma mais merci mes moi mon n ne nos notre
+    nous ont ou oui où par parce pas peut peux pourquoi qu quand que quel quelle quelles quels qui quoi sa
+    salut sans se ses si sont sur ta tes ton très tu un une vos votre vous y à étaient était être
+""")
+_BETWEEN_WORDS = str.maketrans("'\u2019\"\u00ab\u00bb.,;:!?()-", " " * 14)
 
 # What is there but not seen: soft hyphens, joiners, direction marks, fillers, variation selectors, tags.
 _INVISIBLE = re.compile(
@@ -36,16 +39,15 @@ _AS_TYPED = str.maketrans(
 )
 
 
+def leaning(text: str) -> int:
+    """Return how many more small words of English `text` has than of French."""
+    words = set(text.lower().translate(_BETWEEN_WORDS).split())
+    return len(words & _ENGLISH) - len(words & _FRENCH)
+
+
 def language_of(text: str) -> Language:
-    """Return the language whose small words `text` has more of; English where that does not tell."""
-    words = _WORD.findall(text.lower())
-    english, french = (sum(word in _SMALL_WORDS[language] for word in words) for language in ("en", "fr"))
-    return "fr" if french > english else "en"
-
-
-def word_set(lines: str) -> frozenset[str]:
-    """Return the words of a table of words."""
-    return frozenset(lines.split())
+    """Return the language that `text` leans to; English where that does not tell."""
+    return "fr" if leaning(text) < 0 else "en"
 
 
 def visible(text: str) -> str:

@@ -36,9 +36,16 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
-    """What is gone: memories, and what turns were told of them, whose logs have to go too."""
+    """What is gone: memories, and what turns were told of them, or may have been; their logs have to go."""
 
     memory_ids: list[UUID]
+    turn_ids: list[UUID]
+
+
+class EditedMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """A memory as it is now; `turn_ids`: turns that were told what it said before, whose logs have to go."""
+
+    memory: Memory
     turn_ids: list[UUID]
 
 
@@ -62,15 +69,19 @@ class MemoryStore(Protocol):
         """Raises NotFound("memory")."""
         ...
 
-    async def edit(self, user: User, memory_id: UUID, edit: MemoryEdit) -> Memory:
-        """Change it; with a new content it is unindexed.
+    async def edit(self, user: User, memory_id: UUID, edit: MemoryEdit) -> EditedMemory:
+        """Change it; with a new content it is unindexed, and what it said before is forgotten as by `delete`.
 
         Raises NotFound("memory"), and Conflict where a live one of its kind says the same.
         """
         ...
 
     async def delete(self, user: User, memory_id: UUID) -> Forgotten:
-        """Delete it, also from what turns were told. Raises NotFound("memory")."""
+        """Delete it, also from what turns were told, or say at their end that they were.
+
+        What it had superseded lasts until the next one that says otherwise, or for ever. Raises
+        NotFound("memory").
+        """
         ...
 
     async def delete_all(self, user: User) -> Forgotten:
@@ -126,3 +137,9 @@ class MemoryStore(Protocol):
     async def unindex_all(self) -> None:
         """Make all memories of all users unindexed, a slice at a time, for a vector store that knows none."""
         ...
+
+    async def indexed_space(self) -> str | None:
+        """Return which vectors being indexed tells of, as `set_indexed_space` was given last."""
+        ...
+
+    async def set_indexed_space(self, name: str) -> None: ...

@@ -109,7 +109,10 @@ class TurnLog(Protocol):
         ...
 
     def forget(self, turn_ids: Iterable[UUID]) -> None:
-        """Drop those of these turns that have ended; one that has not is kept until it has."""
+        """Drop those of these turns that have ended, and the others as soon as they have.
+
+        Whoever reads one of these already still gets all of it.
+        """
         ...
 
 
@@ -158,10 +161,14 @@ class VectorStore(Protocol):
     was not opened, or lost what was opened: then `open` again.
     """
 
-    async def open(self, space: VectorSpace) -> bool:
+    def name_of(self, space: VectorSpace) -> str:
+        """Return a name for the vectors of that space in this store, which those of no other store have."""
+        ...
+
+    async def open(self, space: VectorSpace, *, anew: bool = False) -> bool:
         """Make ready for vectors of that space; return whether there are none yet.
 
-        Vectors of another space are left alone, whoever made them.
+        `anew`: what there is of that space is dropped. Vectors of another are left alone, whoever made them.
         """
         ...
 

@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 from jarvis.core.dates import named_times
-from jarvis.core.languages import unaccented, word_set
+from jarvis.core.languages import leaning, unaccented, word_set
 from jarvis.core.memories import Memory
 from jarvis.core.ports import Nearby
 from jarvis.core.recall_store import Candidate, Seeds, Surroundings
@@ -50,23 +50,10 @@ USE, USUAL_USES = 0.05, 4
 NEXT_TO = timedelta(hours=1)
 """What is told further apart, outside of any conversation, are no neighbours."""
 NOWHERE = UUID(int=0)
-NO_TIME = timedelta()
 DIGITS = 4
 
 LANGUAGE_CHARS = 200
 """So much of a text tells its language."""
-# Words that hold sentences together, of one language only.
-_ENGLISH = word_set("""
-    about and are at been but by can could did do does for from had has have he her him his how i if in is it
-    its just like my not of or she should so than that the their them then there they this to too very was we
-    were what when where which who why will with would you your
-""")
-_FRENCH = word_set("""
-    ai au aux avec avez avons c ce ces cette chez comment d dans de des du elle elles en est et être était il
-    ils j je l la le les leur ma mais mes moi mon n ne nos notre nous ont où par pas pour qu quand que quel
-    quelle qui s sa sans se ses si son sont sur ta tes très tu un une vos votre vous y à
-""")
-_AS_WORDS = str.maketrans("'\u2019.,!?-", " " * 7)
 
 # They change nothing in what is said.
 _FILLERS = word_set("""
@@ -76,41 +63,37 @@ _FILLERS = word_set("""
 _WORD = re.compile(r"\w+")
 
 
-def with_closeness(surroundings: Surroundings, nearby: Iterable[Nearby]) -> Surroundings:
-    """Return them with what the vector store knows."""
-    known = {one.id: one.similarity for one in nearby}
-    return Surroundings(
-        candidates=[
-            msgspec.structs.replace(one, closeness=known.get(one.memory.id))
-            for one in surroundings.candidates
-        ],
-        windows=surroundings.windows,
-    )
+class Ranking:
+    """Ranks candidates in two steps, so that the first can be done while similarities are still to come."""
 
+    def __init__(self, query: str, seeds: Seeds, surroundings: Surroundings, *, now: datetime) -> None:
+        """Do what needs no similarities: nearly all."""
+        candidates = self._candidates = surroundings.candidates
+        self._order = _order(surroundings)
+        self._foreign = _foreign(query, candidates)
+        self._words = _words(seeds, candidates, self._order, self._foreign)
+        self._parts = {
+            "time": _times(query, candidates, now),
+            "question": [A_QUESTION * one.memory.content.rstrip().endswith("?") for one in candidates],
+            "recency": _recency(candidates, now),
+            "importance": [IMPORTANCE * (one.memory.importance - 0.5) for one in candidates],
+            "use": [USE * one.use_count / (one.use_count + USUAL_USES) for one in candidates],
+        }
 
-def rank(query: str, seeds: Seeds, surroundings: Surroundings, *, now: datetime, limit: int) -> list[Memory]:
-    """Return the `limit` best, the best first, each with its score and the parts that it is the sum of.
+    def best(self, nearby: Iterable[Nearby], *, limit: int) -> list[Memory]:
+        """Return the `limit` best, the best first, each with its score and the parts that it is the sum of.
 
-    Of those that say the same only the best one; never fewer than `limit` while there are that many.
-    """
-    candidates = surroundings.candidates
-    if not candidates:
-        return []
-    order = _order(surroundings)
-    own = _known([one.closeness for one in candidates])
-    foreign = _foreign(query, candidates)
-    parts = {
-        "words": _credited(_words(seeds, candidates, order, foreign), own, foreign),
-        "closeness": [CLOSENESS * one for one in _closeness(own, order)],
-        "time": _times(query, candidates, now),
-        "question": [A_QUESTION * one.memory.content.rstrip().endswith("?") for one in candidates],
-        "recency": [
-            RECENCY * 0.5 ** (max(NO_TIME, now - one.memory.created_at) / HALF_LIFE) for one in candidates
-        ],
-        "importance": [IMPORTANCE * (one.memory.importance - 0.5) for one in candidates],
-        "use": [USE * one.use_count / (one.use_count + USUAL_USES) for one in candidates],
-    }
-    return _best(candidates, parts, limit)
+        Of those that say the same only the best one; never fewer than `limit` while there are that many.
+        `nearby` is what the vector store knows of the candidates.
+        """
+        similarity = {one.id: one.similarity for one in nearby}
+        own = _known([similarity.get(one.memory.id) for one in self._candidates])
+        parts = {
+            "words": _credited(self._words, own, self._foreign),
+            "closeness": [CLOSENESS * one for one in _closeness(own, self._order)],
+            **self._parts,
+        }
+        return _best(self._candidates, parts, limit)
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -127,7 +110,7 @@ def _order(surroundings: Surroundings) -> _Order:
     for window in surroundings.windows:
         places = [place[id_] for id_ in window]
         for at, then in pairwise(places):
-            if _are_neighbours(candidates[at], candidates[then]):
+            if order.after[at] != then and _are_neighbours(candidates[at], candidates[then]):
                 order.before[then] = at
                 order.after[at] = then
     return order
@@ -141,30 +124,50 @@ def _words(
     seeds: Seeds, candidates: Sequence[Candidate], order: _Order, foreign: Sequence[bool]
 ) -> list[float]:
     """Return which share of the words each says itself or has nearby, by weight."""
-    said: list[dict[int, float]] = [{} for _ in range(len(candidates) + 1)]  # the last: nobody's
-    before, after, weights = order.before, order.after, seeds.weights
-    total = sum(weights) or 1.0
-    most = 0.0
-    for at, one in enumerate(candidates):
-        if not one.hits or foreign[at]:
-            continue
-        length = min(LONGEST, one.size / max(1.0, seeds.usual_size))
-        value = (1 + SATURATION) / (1 + SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * length))
-        bits = [bit for bit in range(one.hits.bit_length()) if one.hits >> bit & 1]
-        for near, counts in (
-            (at, value),
-            (after[at], value * JUST_BEFORE),
-            (before[at], value * JUST_AFTER),
-            (after[after[at]], value * TWO_AWAY),
-            (before[before[at]], value * TWO_AWAY),
-        ):
-            words = said[near]
-            for bit in bits:
-                if counts > words.get(bit, 0.0):
-                    words[bit] = counts
-        most = max(most, value * sum(weights[bit] for bit in bits))
+    before, after, weights = order.before, order.after, _Weights(seeds.weights)
+    total = sum(seeds.weights) or 1.0
+    hits = [0 if is_foreign else one.hits for one, is_foreign in zip(candidates, foreign, strict=True)]
+    values = [_value(one.size / max(1.0, seeds.usual_size)) for one in candidates]
+    most = max((weights[words] * value for words, value in zip(hits, values, strict=True)), default=0.0)
     scale = min(1.0, most / total / ENOUGH) / total
-    return [scale * sum(weights[bit] * counts for bit, counts in words.items()) for words in said[:-1]]
+    hits.append(0)  # nobody's
+    values.append(0.0)
+    shares: list[float] = []
+    for at in range(len(candidates)):
+        just_before, just_after = before[at], after[at]
+        two_before, two_after = before[just_before], after[just_after]
+        said = [
+            (values[at], hits[at]),
+            (values[just_before] * JUST_BEFORE, hits[just_before]),
+            (values[just_after] * JUST_AFTER, hits[just_after]),
+            (values[two_before] * TWO_AWAY, hits[two_before]),
+            (values[two_after] * TWO_AWAY, hits[two_after]),
+        ]
+        said.sort(reverse=True)
+        share, counted = 0.0, 0
+        for value, words in said:  # each word where it counts most
+            if new := words & ~counted:
+                share += value * weights[new]
+                counted |= new
+        shares.append(scale * share)
+    return shares
+
+
+class _Weights(dict[int, float]):
+    """What the words of a bit set weigh together; few sets come, and each of them often."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        super().__init__()
+        self._weights = weights
+
+    def __missing__(self, words: int) -> float:
+        weight = self[words] = sum(one for bit, one in enumerate(self._weights) if words >> bit & 1)
+        return weight
+
+
+def _value(length: float) -> float:
+    """Return what a word counts for in a memory so many times as long as a usual one."""
+    return (1 + SATURATION) / (1 + SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * min(LONGEST, length)))
 
 
 def _known(closeness: Sequence[float | None]) -> list[float]:
@@ -181,35 +184,39 @@ def _closeness(own: Sequence[float], order: _Order) -> list[float]:
     """
     padded = [*own, 0.0]
     closeness: list[float] = []
-    for at, alone in enumerate(own):
-        before, after = order.before[at], order.after[at]
-        one = JUST_BEFORE if before >= 0 else 0.0
-        other = JUST_AFTER if after >= 0 else 0.0
-        length = sqrt(1 + one * one + other * other + 2 * ALIKE * (one + other + one * other))
-        closeness.append(max(alone, (alone + one * padded[before] + other * padded[after]) / length))
+    for alone, before, after in zip(own, order.before[:-1], order.after[:-1], strict=True):
+        together = alone + JUST_BEFORE * padded[before] + JUST_AFTER * padded[after]
+        closeness.append(max(alone, together / _LENGTHS[before >= 0, after >= 0]))
     return closeness
+
+
+def _length(one: float, other: float) -> float:
+    """Return the length of the sum of vectors of the lengths 1, `one` and `other`."""
+    return sqrt(1 + one * one + other * other + 2 * ALIKE * (one + other + one * other))
+
+
+_LENGTHS = {
+    (False, False): 1.0,
+    (True, False): _length(JUST_BEFORE, 0),
+    (False, True): _length(0, JUST_AFTER),
+    (True, True): _length(JUST_BEFORE, JUST_AFTER),
+}
 
 
 def _foreign(query: str, candidates: Sequence[Candidate]) -> list[bool]:
     """Return which are certainly of another language than the query."""
-    asked = _leaning(query)
+    asked = leaning(query[:LANGUAGE_CHARS])
     if not asked:
         return [False] * len(candidates)
-    return [asked * _leaning(one.memory.content) < 0 for one in candidates]
+    return [asked * leaning(one.memory.content[:LANGUAGE_CHARS]) < 0 for one in candidates]
 
 
-def _leaning(text: str) -> int:
-    """Return how many more words it has of those that hold English sentences together than of French ones."""
-    words = set(text[:LANGUAGE_CHARS].lower().translate(_AS_WORDS).split())
-    return len(words & _ENGLISH) - len(words & _FRENCH)
-
-
-def _credited(words: list[float], own: Sequence[float], foreign: Sequence[bool]) -> list[float]:
+def _credited(words: Sequence[float], own: Sequence[float], foreign: Sequence[bool]) -> Sequence[float]:
     """Give those of another language, which share no words, the best share of the others, or a part of it.
 
     That part is how near they come to the closest of all.
     """
-    closest = max(own)
+    closest = max(own, default=0.0)
     if closest <= 0 or not any(foreign):
         return words
     best = max(
@@ -221,7 +228,15 @@ def _credited(words: list[float], own: Sequence[float], foreign: Sequence[bool])
     ]
 
 
+def _recency(candidates: Sequence[Candidate], now: datetime) -> list[float]:
+    now_s, half_life_s = now.timestamp(), HALF_LIFE.total_seconds()
+    ages_s = [max(0.0, now_s - one.memory.created_at.timestamp()) for one in candidates]
+    return [RECENCY * 0.5 ** (age_s / half_life_s) for age_s in ages_s]
+
+
 def _times(query: str, candidates: Sequence[Candidate], now: datetime) -> list[float]:
+    if not candidates:
+        return []
     told = [one.memory.created_at for one in candidates]
     times = named_times(query, today=now.date(), years=range(min(told).year, max(told).year + 1))
     if not times:
@@ -229,7 +244,7 @@ def _times(query: str, candidates: Sequence[Candidate], now: datetime) -> list[f
     return [TOLD_THEN * any(one.first <= at.date() <= one.last + TOLD_WITHIN for one in times) for at in told]
 
 
-def _best(candidates: Sequence[Candidate], parts: dict[str, list[float]], limit: int) -> list[Memory]:
+def _best(candidates: Sequence[Candidate], parts: dict[str, Sequence[float]], limit: int) -> list[Memory]:
     scores = [sum(values) for values in zip(*parts.values(), strict=True)]
     memories = [one.memory for one in candidates]
     order = sorted(

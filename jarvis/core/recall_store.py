@@ -33,8 +33,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     hits: int
     """Bit i is set where it has word i."""
     use_count: int
-    closeness: float | None = None
-    """Cosine with the query; None where that is not known."""
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):

@@ -221,59 +221,12 @@ class TranscriptStart(msgspec.Struct, frozen=True, kw_only=True):
     end_position: int
 
 
-class ConversationStore(Protocol):
+class ConversationReader(Protocol):
     """Conversations and their messages. Cursors are opaque; a bad one raises Invalid("cursor").
 
     Pages that follow cursors hold whatever was there at the first of them once, however much is added
     meanwhile; only a conversation that has been active since is told of at the front instead.
     """
-
-    async def create(
-        self, user: User, *, title: str | None, model: str | None, system_prompt: str | None
-    ) -> Conversation: ...
-
-    async def edit(self, user: User, conversation_id: UUID, edit: ConversationEdit) -> EditedConversation:
-        """Change what differs; `updated_at` only then. Raises NotFound("conversation")."""
-        ...
-
-    async def delete(self, user: User, conversation_id: UUID) -> DeletedConversation:
-        """Delete it with its messages, turns and memories. Raises NotFound("conversation")."""
-        ...
-
-    async def search(self, user: User, query: str, *, limit: int, cursor: str | None = None) -> SearchPage:
-        """Find current messages by their words, French or English, accents folded; the best first.
-
-        Of words that more than 200 messages have, the newest 200 are found. A page may be empty.
-        """
-        ...
-
-    async def transcript_start(self, user: User, conversation_id: UUID) -> TranscriptStart:
-        """Raises NotFound("conversation")."""
-        ...
-
-    async def transcript_page(
-        self, user: User, conversation_id: UUID, *, first_position: int, end_position: int
-    ) -> list[Message]:
-        """Return the messages of these positions with their alternatives, in order.
-
-        Raises NotFound("conversation"), so that nobody takes for complete what was deleted half read.
-        """
-        ...
-
-    async def add_transcript(
-        self,
-        user: User,
-        conversation: ImportedConversation,
-        messages: Iterable[tuple[Place, ImportedMessage]],
-        *,
-        next_position: int,
-        message_count: int,
-    ) -> UUID:
-        """Store a whole conversation, or nothing of it, and return its id; `messages` is read once.
-
-        The one transaction that takes as long as there is something to store.
-        """
-        ...
 
     async def get(self, user: User, conversation_id: UUID) -> Conversation:
         """Raises NotFound("conversation")."""
@@ -309,6 +262,57 @@ class ConversationStore(Protocol):
         status: ConversationStatus = "active",
     ) -> ConversationPage:
         """Page from the newest activity."""
+        ...
+
+    async def search(self, user: User, query: str, *, limit: int, cursor: str | None = None) -> SearchPage:
+        """Find current messages by their words, French or English, accents folded; the best first.
+
+        Of words that more than 200 messages have, the newest 200 are found. A page may be empty.
+        """
+        ...
+
+
+class ConversationStore(ConversationReader, Protocol):
+    """Also changes them, and takes and gives whole ones with all that was said in them."""
+
+    async def create(
+        self, user: User, *, title: str | None, model: str | None, system_prompt: str | None
+    ) -> Conversation: ...
+
+    async def edit(self, user: User, conversation_id: UUID, edit: ConversationEdit) -> EditedConversation:
+        """Change what differs; `updated_at` only then. Raises NotFound("conversation")."""
+        ...
+
+    async def delete(self, user: User, conversation_id: UUID) -> DeletedConversation:
+        """Delete it with its messages, turns and memories. Raises NotFound("conversation")."""
+        ...
+
+    async def transcript_start(self, user: User, conversation_id: UUID) -> TranscriptStart:
+        """Raises NotFound("conversation")."""
+        ...
+
+    async def transcript_page(
+        self, user: User, conversation_id: UUID, *, first_position: int, end_position: int
+    ) -> list[Message]:
+        """Return the messages of these positions with their alternatives, in order.
+
+        Raises NotFound("conversation"), so that nobody takes for complete what was deleted half read.
+        """
+        ...
+
+    async def add_transcript(
+        self,
+        user: User,
+        conversation: ImportedConversation,
+        messages: Iterable[tuple[Place, ImportedMessage]],
+        *,
+        next_position: int,
+        message_count: int,
+    ) -> UUID:
+        """Store a whole conversation, or nothing of it, and return its id; `messages` is read once.
+
+        The one transaction that takes as long as there is something to store.
+        """
         ...
 
 

@@ -1,20 +1,19 @@
-"""Conversations as things of their own: made, found, changed, deleted, exported and imported.
+"""Conversations as things of their own: made, changed, deleted, exported and imported.
 
-What is said in them is for turns.py.
+What is said in them is for turns.py; whoever only reads them asks the store.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from jarvis.core.errors import Overloaded
-from jarvis.core.stores import ConversationEdit, ConversationPage, ConversationStore, MessagePage, SearchPage
+from jarvis.core.stores import ConversationEdit, ConversationStore
 from jarvis.core.transcripts import Transcript, message_count_of, next_position_after
-from jarvis.core.types import Conversation, ConversationStatus, Message, User
+from jarvis.core.types import Conversation, Message, User
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.turns import Turns
 
@@ -51,50 +50,6 @@ class Conversations:
         self._feed = feed
         self._importing = asyncio.Lock()
         self._import_patience_s = import_patience_s
-
-    async def get(self, user: User, conversation_id: UUID) -> Conversation:
-        return await self._store.get(user, conversation_id)
-
-    async def last_active(self, user: User) -> Conversation | None:
-        return await self._store.last_active(user)
-
-    async def messages(
-        self,
-        user: User,
-        conversation_id: UUID,
-        *,
-        limit: int,
-        cursor: str | None = None,
-        offset: int = 0,
-        since: datetime | None = None,
-        alternatives: bool = False,
-    ) -> MessagePage:
-        return await self._store.messages(
-            user,
-            conversation_id,
-            limit=limit,
-            cursor=cursor,
-            offset=offset,
-            since=since,
-            alternatives=alternatives,
-        )
-
-    async def conversations(
-        self,
-        user: User,
-        *,
-        limit: int,
-        cursor: str | None = None,
-        offset: int = 0,
-        title_contains: str | None = None,
-        status: ConversationStatus = "active",
-    ) -> ConversationPage:
-        return await self._store.conversations(
-            user, limit=limit, cursor=cursor, offset=offset, title_contains=title_contains, status=status
-        )
-
-    async def search(self, user: User, query: str, *, limit: int, cursor: str | None = None) -> SearchPage:
-        return await self._store.search(user, query, limit=limit, cursor=cursor)
 
     async def create(
         self, user: User, *, title: str | None, model: str | None, system_prompt: str | None

@@ -1,4 +1,4 @@
-"""Has what was forgotten taken out of the database's files, in the background, while no turn runs.
+"""Has what was forgotten taken out of the database's files, in the background, best while no turn runs.
 
 It knows no turn's text and no memory: which tables held something that is gone, the store knows.
 """
@@ -10,13 +10,14 @@ import anyio
 
 from jarvis.core.erasure_store import ErasureStore
 from jarvis.core.errors import Unavailable
-from jarvis.core.types import Turn
+from jarvis.services.quiet import Quiet
 from jarvis.services.sweeper import Reporter
-from jarvis.services.watching import TurnWatcher
 
 QUIET_S = 5.0
 """How long no turn must have run before tables are locked."""
-PERIOD_S = 60.0
+PATIENCE_S = 10.0
+"""How long such a quiet is waited for. Then tables are locked all the same: turns wait a little."""
+PERIOD_S = 15.0
 """Between one rewriting and the next look for rows: those of other processes, and of ones that died, too."""
 RETRY_S = 5.0
 """After a look that found a table busy, or somebody who may still see what was deleted."""
@@ -26,8 +27,8 @@ class ErasureReporter(Reporter, Protocol):
     def warning(self, event: str, **facts: object) -> None: ...
 
 
-class Erasure(TurnWatcher):
-    """Rewrites only while no turn of this process runs: a turn that begins ends it at once."""
+class Erasure(Quiet):
+    """Rewrites in quiet, where a turn that begins ends it at once; after `patience_s` without one anyway."""
 
     def __init__(
         self,
@@ -35,41 +36,36 @@ class Erasure(TurnWatcher):
         store: ErasureStore,
         reporter: ErasureReporter,
         quiet_s: float = QUIET_S,
+        patience_s: float = PATIENCE_S,
         period_s: float = PERIOD_S,
         retry_s: float = RETRY_S,
     ) -> None:
+        super().__init__(quiet_s)
         self._store = store
         self._reporter = reporter
-        self._quiet_s = quiet_s
+        self._patience_s = patience_s
         self._period_s = period_s
         self._retry_s = retry_s
         self._told: set[str] = set()
-        self._may_rewrite = asyncio.Event()
-        self._may_rewrite.set()
-        self._rewriting = anyio.CancelScope()
-
-    def turn_began(self, turn: Turn) -> None:
-        """Stop, also in the middle: the turn would wait for the locks."""
-        del turn
-        self._may_rewrite.clear()
-        self._rewriting.cancel()
-
-    def all_ended(self) -> None:
-        """Go on after a while of quiet."""
-        self._may_rewrite.set()
 
     async def run(self) -> None:
         """Erase for ever; to be cancelled."""
+        is_done = True
         while True:
-            await self._may_rewrite.wait()
-            is_done = False
-            with anyio.CancelScope() as self._rewriting:
-                await asyncio.sleep(self._quiet_s)
-                is_done = await self._rewrite()
+            # What an earlier look had to leave has waited long enough.
+            is_done = await self._erase(self._patience_s if is_done else 0)
             await asyncio.sleep(self._period_s if is_done else self._retry_s)
 
-    async def _rewrite(self) -> bool:
+    async def _erase(self, patience_s: float) -> bool:
         """Return whether nothing is left to do for now."""
+        is_done: bool | None = None
+        with anyio.move_on_after(patience_s):
+            while is_done is None:
+                await self.no_turn_runs()
+                is_done = await self.in_quiet(self._rewrite)
+        return await self._rewrite() if is_done is None else is_done
+
+    async def _rewrite(self) -> bool:
         try:
             erased = await self._store.rewrite()
         except Unavailable:

@@ -10,7 +10,7 @@ import msgspec
 
 from jarvis.core.errors import JarvisError
 from jarvis.core.events import ConversationEvent
-from jarvis.core.stores import ConversationStore
+from jarvis.core.stores import ConversationReader
 from jarvis.core.types import Conversation, MessageStatus, Turn, User
 from jarvis.services.sweeper import Reporter
 from jarvis.services.watching import TurnWatcher
@@ -28,7 +28,7 @@ class ConversationFeed(TurnWatcher):
     yet are told as one, with the conversation as it is by then. Nothing is read while nobody subscribes.
     """
 
-    def __init__(self, store: ConversationStore, reporter: Reporter) -> None:
+    def __init__(self, store: ConversationReader, reporter: Reporter) -> None:
         self._store = store
         self._reporter = reporter
         self._subscribers: dict[UUID, list[Deliver]] = {}

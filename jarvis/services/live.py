@@ -10,6 +10,7 @@ from jarvis.core.errors import JarvisError
 from jarvis.core.events import Terminal
 from jarvis.core.ports import Finish
 from jarvis.core.types import ContextReport, HistoryReport, MessageStatus, Turn
+from jarvis.services.memory import Recollection
 
 DELTA_DELAY_S = 0.03
 DELTA_MAX_CHUNKS = 64
@@ -19,7 +20,8 @@ class LiveTurn:
     """A turn that is queued or runs in this process.
 
     `scope` covers its waiting and its generation, never its storing: cancelling it ends the turn with
-    the `verdict`, and what it had said so far is kept. `storing` covers the rest.
+    the `verdict`, and what it had said so far is kept. `storing` covers the rest. `recalling` is there if
+    it was begun before the turn was stored.
     """
 
     __slots__ = (
@@ -32,6 +34,7 @@ class LiveTurn:
         "error",
         "finish",
         "listeners",
+        "recalling",
         "report",
         "running_since",
         "scope",
@@ -43,8 +46,9 @@ class LiveTurn:
         "unheard_since",
     )
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, recalling: asyncio.Future[Recollection] | None = None) -> None:
         self.turn = turn
+        self.recalling = recalling
         self.scope = CancelScope()
         self.storing = CancelScope(shield=True)
         self.ended = asyncio.Event()
@@ -92,6 +96,12 @@ class LiveTurn:
     def say(self, text: str) -> None:
         self._text.append(text)
         self.text_chars += len(text)
+
+    def close(self) -> None:
+        """Say that it has ended and is stored."""
+        if self.recalling is not None:
+            self.recalling.cancel()  # it may have ended before it was told anything
+        self.ended.set()
 
     def end(self, verdict: MessageStatus) -> None:
         """End it from outside; the first verdict counts, and a turn that is being stored is left alone."""

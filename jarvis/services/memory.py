@@ -14,8 +14,8 @@ from jarvis.core.gate import Refusal, refusal
 from jarvis.core.memories import Memory, MemoryEdit, NewMemory
 from jarvis.core.memory_store import Forgotten, MemoryPage, MemoryStore
 from jarvis.core.ports import Nearby, Vector
-from jarvis.core.recall import rank, with_closeness
-from jarvis.core.recall_store import RecallStore
+from jarvis.core.recall import Ranking
+from jarvis.core.recall_store import RecallStore, Seeds, Surroundings
 from jarvis.core.types import User, utc_now
 from jarvis.services.memory_index import MemoryIndex
 from jarvis.services.sweeper import Reporter
@@ -107,9 +107,10 @@ class Memories:
             )
             edit = msgspec.structs.replace(edit, attribute=fact.attribute, value=fact.value)
         edited = await self._store.edit(user, memory_id, edit)
+        self._forget_turns(edited.turn_ids)
         if self._index is not None and isinstance(edit.content, str):
             self._index.wake(1)
-        return edited
+        return edited.memory
 
     async def delete(self, user: User, memory_id: UUID) -> None:
         self._forget(await self._store.delete(user, memory_id))
@@ -144,40 +145,46 @@ class Memories:
         self, user: User, query: str, *, limit: int, as_of: datetime | None = None
     ) -> Recollection:
         wanted = max(SEEDS, limit)
-        seeds, (vector, near) = await asyncio.gather(
-            self._recall.seeds(user, query, limit=wanted, as_of=as_of), self._near(user, query, wanted)
+        (vector, near), seeds = await asyncio.gather(
+            self._near(user, query, wanted), self._recall.seeds(user, query, limit=wanted, as_of=as_of)
         )
-        ids = list(dict.fromkeys([*seeds.ids, *(one.id for one in near or ())]))
+        ids = list(dict.fromkeys([*seeds.ids, *(one.id for one in near)]))
         surroundings = await self._recall.around(user, seeds, ids, as_of=as_of)
-        if vector is not None:
-            nearby = await self._similarities(
-                user, vector, [one.memory.id for one in surroundings.candidates]
-            )
-            surroundings = with_closeness(surroundings, nearby or ())
-            near = nearby
-        memories = rank(query, seeds, surroundings, now=utc_now(), limit=limit)
+        # The vector store compares while this ranks by all the rest.
+        nearby, ranking = await asyncio.gather(
+            self._similarities(user, vector, surroundings), _ranking(query, seeds, surroundings)
+        )
         # Where nothing is remembered, nothing was missed.
-        is_partial = self._index is not None and near is None and bool(seeds.ids)
-        return Recollection(memories=memories, is_partial=is_partial)
+        is_partial = self._index is not None and nearby is None and bool(seeds.ids)
+        return Recollection(memories=ranking.best(nearby or (), limit=limit), is_partial=is_partial)
 
-    async def _near(self, user: User, query: str, limit: int) -> tuple[Vector | None, list[Nearby] | None]:
+    async def _near(self, user: User, query: str, limit: int) -> tuple[Vector | None, list[Nearby]]:
         """Return the query's vector and what lies near it; None while that cannot be had in time."""
         if self._index is None:
-            return None, None
+            return None, []
         try:
             async with asyncio.timeout(PATIENCE_S / 2):
                 vector = await self._index.embed(query)
                 return vector, await self._index.nearest(user, vector, limit=limit)
         except (JarvisError, TimeoutError):
-            return None, None
+            return None, []
 
-    async def _similarities(self, user: User, vector: Vector, ids: Sequence[UUID]) -> list[Nearby] | None:
-        assert self._index is not None  # noqa: S101 it gave the vector
+    async def _similarities(
+        self, user: User, vector: Vector | None, surroundings: Surroundings
+    ) -> list[Nearby] | None:
+        """Return what each candidate has in common with the query; None while that cannot be had in time."""
+        if self._index is None or vector is None:
+            return None
+        ids = [one.memory.id for one in surroundings.candidates]
         try:
             async with asyncio.timeout(PATIENCE_S / 4):
                 return await self._index.similarities(user, vector, ids)
         except (JarvisError, TimeoutError):
             return None
+
+
+async def _ranking(query: str, seeds: Seeds, surroundings: Surroundings) -> Ranking:
+    return Ranking(query, seeds, surroundings, now=utc_now())
 
 
 def _bears_on_it(memory: Memory, found: Recollection) -> bool:

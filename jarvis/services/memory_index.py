@@ -33,12 +33,19 @@ class MemoryIndex:
     """The vectors of all memories. Questions raise Unavailable("memory", ...) while none can be asked."""
 
     def __init__(
-        self, *, store: MemoryStore, embedder: Embedder, vectors: VectorStore, reporter: Reporter
+        self,
+        *,
+        store: MemoryStore,
+        embedder: Embedder,
+        vectors: VectorStore,
+        reporter: Reporter,
+        purge_period_s: float = PURGE_PERIOD_S,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._vectors = vectors
         self._reporter = reporter
+        self._purge_period_s = purge_period_s
         self._space: VectorSpace | None = None
         self._has_others = True
         self._is_open = False
@@ -114,9 +121,14 @@ class MemoryIndex:
             await self._vectors.ping()
             return
         self._is_open = False
-        if await self._vectors.open(space):
+        name = self._vectors.name_of(space)
+        # Others than those that Postgres speaks of lack what was added since, and have what was forgotten.
+        is_known = await self._store.indexed_space() == name
+        if await self._vectors.open(space, anew=not is_known):
             await self._store.unindex_all()
             await self._count()
+        if not is_known:
+            await self._store.set_indexed_space(name)
         self._space, self._has_others, self._is_open = space, True, True
 
     async def _index_all(self) -> None:
@@ -133,7 +145,7 @@ class MemoryIndex:
         if self._is_unclean and anyio.current_time() >= self._purge_at:
             await self._vectors.purge()
             self._is_unclean = False
-            self._purge_at = anyio.current_time() + PURGE_PERIOD_S
+            self._purge_at = anyio.current_time() + self._purge_period_s
 
     async def _count(self) -> None:
         added = self._added
@@ -154,6 +166,8 @@ class MemoryIndex:
         batch = await self._store.unindexed(user, limit=BATCH)
         if batch:
             vectors = await self._embedder.embed([one.content for one in batch])
+            if await self._vectors.similarities(user.id, vectors[0], [one.id for one in batch]):
+                self._is_unclean = True  # what is replaced stays in the store's files
             points = [
                 VectorPoint(id=one.id, vector=vector) for one, vector in zip(batch, vectors, strict=True)
             ]

@@ -22,11 +22,13 @@ from jarvis.core.ports import LLM, Options, TurnLog
 from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnStore
 from jarvis.core.tokens import Calibration, was_truncated
 from jarvis.core.types import (
+    ChatCommand,
     Message,
     MessageMetadata,
     MessageStatus,
     Turn,
     Usage,
+    User,
 )
 from jarvis.services.live import Deltas, LiveTurn
 from jarvis.services.memory import Memories, Recollection
@@ -89,6 +91,12 @@ class Orchestrator:
         if name is not None:
             with contextlib.suppress(Unavailable, TimedOut):
                 await self._llm.window_tokens(name)
+
+    async def recall(self, user: User, command: ChatCommand) -> Recollection:
+        """Return the memories to be told, if the turn wants any. Never raises."""
+        if not command.use_memory:
+            return Recollection(memories=[], is_partial=False)
+        return await self._memories.recall(user, command.text, limit=RECALLED)
 
     def acknowledge(self, live: LiveTurn) -> None:
         """Say that the user's message is committed: the turn's first event."""
@@ -153,7 +161,7 @@ class Orchestrator:
     async def _fit(self, live: LiveTurn, options: Options) -> prompt.Fitted:
         """Read what was said before, recall, and fit both; what does not fit any more is to be summarised."""
         turn = live.turn
-        recalling = asyncio.ensure_future(self._recalled(turn))
+        recalling = live.recalling or asyncio.ensure_future(self.recall(turn.user, turn.command))
         try:
             window_tokens = await self._llm.window_tokens(options.model)
             history = turn.history or await self._store.history(turn, limit=HISTORY_LIMIT)
@@ -184,11 +192,6 @@ class Orchestrator:
                 tokens=room.summary,
             )
         return fitted
-
-    async def _recalled(self, turn: Turn) -> Recollection:
-        if not turn.command.use_memory:
-            return Recollection(memories=[], is_partial=False)
-        return await self._memories.recall(turn.user, turn.command.text, limit=RECALLED)
 
     async def store(self, live: LiveTurn) -> None:
         """Commit the turn's end, then say so: the terminal event is never made before the commit.

@@ -1,8 +1,7 @@
 """Keeps the running summaries of conversations, in the background, while nobody waits for an answer."""
 
-import asyncio
-from collections import OrderedDict
 from contextlib import aclosing
+from functools import partial
 from uuid import UUID
 
 import anyio
@@ -12,15 +11,14 @@ from jarvis.core.errors import JarvisError
 from jarvis.core.ports import LLM, Options
 from jarvis.core.stores import SummaryStore
 from jarvis.core.summaries import Unsummarised, chunk_of, extract, summary_in, summary_prompt
-from jarvis.core.types import Turn, User
+from jarvis.core.types import User
+from jarvis.services.quiet import Wishes
 from jarvis.services.sweeper import Reporter
-from jarvis.services.watching import TurnWatcher
 
 QUIET_S = 1.5
 """How long no turn must have run before the model is asked: longer than for a title, which comes first."""
 PATIENCE_S = 60.0
 SUMMARY_SECS = 60.0
-MAX_WAITING = 100
 PAGE = 100
 """Messages read at once. Of more, as after an import, all but the newest are done without the model."""
 CHUNK_TOKENS = 1_500
@@ -40,7 +38,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     patient_until: float
 
 
-class Summaries(TurnWatcher):
+class Summaries(Wishes[Wish]):
     """Makes one summary at a time, and asks the model only while no turn runs: a turn ends the asking.
 
     After `patience_s` without a quiet it is made without the model. What could not be made at all is wished
@@ -50,74 +48,32 @@ class Summaries(TurnWatcher):
     def __init__(
         self, *, store: SummaryStore, llm: LLM, reporter: Reporter, patience_s: float = PATIENCE_S
     ) -> None:
+        super().__init__(quiet_s=QUIET_S, defect="summary_defect", reporter=reporter)
         self._store = store
         self._llm = llm
-        self._reporter = reporter
         self._patience_s = patience_s
-        self._wishes: OrderedDict[UUID, Wish] = OrderedDict()
-        self._wished = asyncio.Event()
-        self._may_ask = asyncio.Event()
-        self._may_ask.set()
-        self._asking = anyio.CancelScope()
-        self._quiet_at = 0.0
 
     def wish(self, user: User, conversation_id: UUID, *, upto: UUID, model: str | None, tokens: int) -> None:
         """Want the conversation summarised up to that message; never waits. The newest wish counts."""
-        earlier = self._wishes.get(conversation_id)
+        earlier = self.wish_of(conversation_id)
         until = earlier.patient_until if earlier else anyio.current_time() + self._patience_s
-        self._wishes[conversation_id] = Wish(
-            user=user, upto=upto, model=model, tokens=tokens, patient_until=until
+        self.want(
+            conversation_id, Wish(user=user, upto=upto, model=model, tokens=tokens, patient_until=until)
         )
-        if len(self._wishes) > MAX_WAITING:
-            self._wishes.popitem(last=False)
-        self._wished.set()
 
-    def turn_began(self, turn: Turn) -> None:
-        """Stop asking, also in the middle: the model is wanted for a turn."""
-        del turn
-        self._may_ask.clear()
-        self._asking.cancel()
-
-    def all_ended(self) -> None:
-        """Go on with what was wished for, after a while of quiet."""
-        self._quiet_at = anyio.current_time() + QUIET_S
-        self._may_ask.set()
-
-    async def run(self) -> None:
-        """Make summaries for ever; to be cancelled."""
-        while True:
-            await self._wished.wait()
-            conversation_id, wish = next(iter(self._wishes.items()))
-            try:
-                is_done = await self._go_on(conversation_id, wish)
-            except JarvisError:
-                is_done = True  # the database is away: the next turn wishes again
-            except Exception:  # noqa: BLE001 one defect must not end the making of summaries
-                self._reporter.exception("summary_defect")
-                is_done = True
-            if is_done and self._wishes.get(conversation_id) is wish:
-                del self._wishes[conversation_id]
-            if not self._wishes:
-                self._wished.clear()
-
-    async def _go_on(self, conversation_id: UUID, wish: Wish) -> bool:
+    async def go_on(self, conversation_id: UUID, wish: Wish) -> bool:
         """Cover some more messages, with the model if it is quiet; tell whether all are covered."""
-        is_quiet = False
+        may_ask = False
         with anyio.CancelScope(deadline=wish.patient_until):
-            await self._may_ask.wait()
-            is_quiet = True
+            await self.no_turn_runs()
+            may_ask = True
         found = await self._store.unsummarised(wish.user, conversation_id, upto=wish.upto, limit=PAGE + 1)
         if found is None:
             return True
-        if not is_quiet or len(found.messages) > PAGE:
+        if not may_ask or len(found.messages) > PAGE:
             await self._keep(conversation_id, wish, found, None)
-            return False
-        summary: str | None = None
-        with anyio.CancelScope() as self._asking:
-            await anyio.sleep_until(self._quiet_at)
-            found, summary = await self._made_by_model(wish, found)
-        if not self._asking.cancelled_caught:
-            await self._keep(conversation_id, wish, found, summary)
+        elif made := await self.in_quiet(partial(self._made_by_model, wish, found)):
+            await self._keep(conversation_id, wish, *made)
         return False
 
     async def _keep(

@@ -1,26 +1,24 @@
 """Gives conversations a title made by the model, in the background, while nobody waits for an answer."""
 
-import asyncio
-from collections import OrderedDict
 from contextlib import aclosing
+from functools import partial
+from typing import Literal
 from uuid import UUID
 
 import anyio
 import msgspec
 
 from jarvis.core import prompt
-from jarvis.core.errors import JarvisError
 from jarvis.core.ports import LLM, Options
 from jarvis.core.stores import TitleStore
 from jarvis.core.titles import EXCERPT_CHARS, title_in, title_prompt
 from jarvis.core.types import MessageStatus, Turn
 from jarvis.services.feed import ConversationFeed
+from jarvis.services.quiet import Wishes
 from jarvis.services.sweeper import Reporter
-from jarvis.services.watching import TurnWatcher
 
 QUIET_S = 1.0
 """How long no turn must have run before a title is asked for: programs go on sooner, people later."""
-MAX_WAITING = 100
 TITLE_SECS = 30.0
 MAX_TITLE_TOKENS = 32
 TEMPERATURE = 0.2
@@ -33,7 +31,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
 
 
-class Titles(TurnWatcher):
+class Titles(Wishes[Wish]):
     """Asks for one title at a time, and only while no turn runs: a turn that begins ends the asking at once.
 
     A title that could not be made is wished for again by the conversation's next turn.
@@ -48,60 +46,29 @@ class Titles(TurnWatcher):
         feed: ConversationFeed,
         reporter: Reporter,
     ) -> None:
+        super().__init__(quiet_s=QUIET_S, defect="title_defect", reporter=reporter)
         self._store = store
         self._llm = llm
         self._system_prompt = system_prompt
         self._feed = feed
-        self._reporter = reporter
-        self._wishes: OrderedDict[UUID, Wish] = OrderedDict()
-        self._wished = asyncio.Event()
-        self._may_ask = asyncio.Event()
-        self._may_ask.set()
-        self._asking = anyio.CancelScope()
 
     def turn_ended(self, turn: Turn, status: MessageStatus, answer: str) -> None:
-        """Want a title for the turn's conversation, unless it has one for good."""
-        if turn.title_is_settled or status != "complete" or not answer:
+        """Want a title for the turn's conversation, unless it has one for good or is already wished one."""
+        if turn.title_is_settled or status != "complete" or not answer or self.wish_of(turn.conversation_id):
             return
         kept = msgspec.structs.replace(turn, history=None)
-        self._wishes.setdefault(turn.conversation_id, Wish(turn=kept, answer=answer[:EXCERPT_CHARS]))
-        if len(self._wishes) > MAX_WAITING:
-            self._wishes.popitem(last=False)
-        self._wished.set()
+        self.want(turn.conversation_id, Wish(turn=kept, answer=answer[:EXCERPT_CHARS]))
 
-    def turn_began(self, turn: Turn) -> None:
-        """Stop asking, also in the middle: the model is wanted for a turn."""
-        del turn
-        self._may_ask.clear()
-        self._asking.cancel()
+    async def go_on(self, conversation_id: UUID, wish: Wish) -> bool:
+        await self.no_turn_runs()
+        return await self.in_quiet(partial(self._make, conversation_id, wish)) is not None
 
-    def all_ended(self) -> None:
-        """Go on with what was wished for, after a while of quiet."""
-        self._may_ask.set()
-
-    async def run(self) -> None:
-        """Make titles for ever; to be cancelled."""
-        while True:
-            await self._wished.wait()
-            await self._may_ask.wait()
-            with anyio.CancelScope() as self._asking:
-                await asyncio.sleep(QUIET_S)
-                await self._make_next()
-
-    async def _make_next(self) -> None:
-        conversation_id, wish = next(iter(self._wishes.items()))
-        try:
-            with anyio.move_on_after(TITLE_SECS):
-                title = title_in(await self._ask(wish))
-                if await self._store.settle(wish.turn.user, conversation_id, title):
-                    self._feed.announce(wish.turn.user, conversation_id, "updated")
-        except JarvisError:
-            pass  # the model or the database is away: the next turn wishes again
-        except Exception:  # noqa: BLE001 one defect must not end the making of titles
-            self._reporter.exception("title_defect")
-        self._wishes.pop(conversation_id, None)
-        if not self._wishes:
-            self._wished.clear()
+    async def _make(self, conversation_id: UUID, wish: Wish) -> Literal[True]:
+        with anyio.move_on_after(TITLE_SECS):
+            title = title_in(await self._ask(wish))
+            if await self._store.settle(wish.turn.user, conversation_id, title):
+                self._feed.announce(wish.turn.user, conversation_id, "updated")
+        return True
 
     async def _ask(self, wish: Wish) -> str:
         """Return the first line of the model's answer, which is not read on after it."""

@@ -25,6 +25,7 @@ from jarvis.core.stores import TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
 from jarvis.services.live import LiveTurn
+from jarvis.services.memory import Recollection
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
 from jarvis.services.sweeper import Reporter, Sweeper
 from jarvis.services.watching import TurnWatcher
@@ -128,7 +129,11 @@ class Turns:
         if command.if_busy == "interrupt" and conversation_id is not None:
             await self.end_conversation(user, conversation_id)
         ticket = self._enter(conversation_id, if_busy_reject=command.if_busy == "reject")
-        return await self._begin(ticket, partial(self._store.begin, user, command))
+        return await self._begin(
+            ticket,
+            partial(self._store.begin, user, command),
+            partial(self._orchestrator.recall, user, command),
+        )
 
     async def begin_again(self, user: User, command: AgainCommand) -> Turn:
         """Answer a conversation's last user message again, once what runs or waits there has ended.
@@ -144,11 +149,19 @@ class Turns:
             raise Draining
         return self._admission.enter(conversation_id, if_busy_reject=if_busy_reject)
 
-    async def _begin(self, ticket: Ticket, store: Callable[..., Awaitable[Turn]]) -> Turn:
+    async def _begin(
+        self,
+        ticket: Ticket,
+        store: Callable[..., Awaitable[Turn]],
+        recall: Callable[[], Awaitable[Recollection]] | None = None,
+    ) -> Turn:
         """Store the beginning of a turn in the order of tickets, and let it run."""
+        recalling: asyncio.Future[Recollection] | None = None
         try:
             async with self._admission.beginning(ticket):
                 waiting = not ticket.granted.is_set()
+                if recall is not None and not waiting:  # what waits is told what is known when it runs
+                    recalling = asyncio.ensure_future(recall())
                 turn = await _shielded(  # what may be committed must be known here
                     store(
                         turn_id=new_id(),
@@ -159,10 +172,12 @@ class Turns:
                     )
                 )
         except BaseException:
+            if recalling is not None:
+                recalling.cancel()
             self._admission.leave(ticket)
             raise
         self._admission.name(ticket, turn.conversation_id)
-        live = self._live[turn.id] = LiveTurn(turn)
+        live = self._live[turn.id] = LiveTurn(turn, recalling)
         self._all_ended.clear()
         self._orchestrator.acknowledge(live)
         for watcher in self._watchers:
@@ -328,7 +343,7 @@ class Turns:
             took_s = time.perf_counter() - live.running_since
             self._typical_turn_s += TYPICAL_WEIGHT * (took_s - self._typical_turn_s)
         del self._live[live.turn.id]
-        live.ended.set()
+        live.close()
         self._admission.leave(ticket)
         status = live.terminal.status if live.terminal else "failed"
         for watcher in self._watchers:

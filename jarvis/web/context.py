@@ -8,6 +8,7 @@ import msgspec
 from litestar.connection import ASGIConnection, Request
 
 from jarvis.core.ports import LLM
+from jarvis.core.stores import ConversationReader
 from jarvis.core.types import User
 from jarvis.services.conversations import Conversations
 from jarvis.services.feed import ConversationFeed
@@ -26,6 +27,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     turns: Turns
     conversations: Conversations
+    conversation_reader: ConversationReader
     llm: LLM
     memories: Memories
     feed: ConversationFeed

@@ -64,15 +64,15 @@ async def history(request: Request[Any, Any, Any]) -> ASGIApp:
     query = decode_query(request.scope["query_string"], HistoryQuery)
     user = await user_of(services, query.user_id, query.conversation_id)
     if query.conversation_id is not None:
-        conversation = await services.conversations.get(user, query.conversation_id)
+        conversation = await services.conversation_reader.get(user, query.conversation_id)
     else:
-        conversation = await services.conversations.last_active(user)
+        conversation = await services.conversation_reader.last_active(user)
     if conversation is None:
         answer = HistoryAnswer(
             messages=[], conversation=None, total_count=0, has_more=False, next_cursor=None
         )
         return Body(_encoder.encode(answer))
-    page = await services.conversations.messages(
+    page = await services.conversation_reader.messages(
         user,
         conversation.id,
         limit=min(query.limit, MAX_LIMIT),
@@ -98,7 +98,7 @@ async def messages(request: Request[Any, Any, Any], conversation_id: FromPath[st
     wanted = parse_uuid(conversation_id, "conversation_id")
     query = decode_query(request.scope["query_string"], MessagesQuery)
     user = await user_of(services, query.user_id, wanted)
-    page = await services.conversations.messages(
+    page = await services.conversation_reader.messages(
         user, wanted, limit=min(query.limit, MAX_LIMIT), cursor=query.cursor
     )
     headers = ((b"x-next-cursor", page.next_cursor.encode()),) if page.next_cursor else ()
@@ -112,7 +112,7 @@ async def conversations(request: Request[Any, Any, Any]) -> ASGIApp:
     query = decode_query(request.scope["query_string"], ConversationsQuery)
     user = await services.identity.profile(query.user_id)
     limit = min(query.limit, MAX_LIMIT)
-    page = await services.conversations.conversations(
+    page = await services.conversation_reader.conversations(
         user,
         limit=limit,
         cursor=query.cursor,
@@ -140,7 +140,7 @@ async def search(request: Request[Any, Any, Any]) -> ASGIApp:
     if not query.q.strip():
         raise Invalid("q", "must not be blank")
     user = await services.identity.profile(query.user_id)
-    page = await services.conversations.search(
+    page = await services.conversation_reader.search(
         user, query.q, limit=min(query.limit, MAX_LIMIT), cursor=query.cursor
     )
     answer = SearchAnswer(results=page.hits, total=page.total, next_cursor=page.next_cursor)
@@ -168,7 +168,7 @@ async def conversation(request: Request[Any, Any, Any], conversation_id: FromPat
     services = services_of(request)
     wanted = parse_uuid(conversation_id, "conversation_id")
     user = await services.identity.owner_of_conversation(wanted)
-    return Body(_encoder.encode(await services.conversations.get(user, wanted)))
+    return Body(_encoder.encode(await services.conversation_reader.get(user, wanted)))
 
 
 @patch("/api/chat/conversation/{conversation_id:str}")

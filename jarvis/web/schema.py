@@ -88,7 +88,10 @@ NOTES = {
     "since": "Only what is strictly later. With its offset, as RFC 3339 has it.",
     "after": "The last `seq` seen, where there is no Last-Event-ID. -1: from the start.",
     "user_id": "A profile of the owner, made on first use; absent: `default`.",
-    "q": 'Of a list, part of a title. Of a search, words, French or English; "as a phrase", or, -without.',
+    "q": (
+        'Of conversations, part of a title. Of messages, words, French or English; "as a phrase", or, '
+        "-without. Of memories, a question or words."
+    ),
     "format": "Only what `json` gives can be imported.",
 }
 

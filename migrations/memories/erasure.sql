@@ -11,14 +11,19 @@ GRANT SELECT, INSERT, DELETE ON erasure_wanted TO jarvis_app;
 
 CREATE FUNCTION want_erasure() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM gone) THEN
-        INSERT INTO erasure_wanted (table_name) SELECT unnest(TG_ARGV);
+    IF TG_LEVEL = 'STATEMENT' THEN
+        IF NOT EXISTS (SELECT FROM gone) THEN
+            RETURN NULL;
+        END IF;
     END IF;
+    INSERT INTO erasure_wanted (table_name) SELECT unnest(TG_ARGV);
     RETURN NULL;
 END $$;
--- What turns were told of a memory is taken out in the transaction that deletes it.
+-- What turns were told of a memory is taken out by who deletes or edits it, and with it the wish for `turns`.
 CREATE TRIGGER memories_erasure AFTER DELETE ON memories
-    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION want_erasure('memories', 'turns');
+    REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION want_erasure('memories');
+CREATE TRIGGER memories_edit_erasure AFTER UPDATE OF content ON memories
+    FOR EACH ROW WHEN (OLD.content IS DISTINCT FROM NEW.content) EXECUTE FUNCTION want_erasure('memories');
 CREATE TRIGGER conversations_erasure AFTER DELETE ON conversations
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
     EXECUTE FUNCTION want_erasure('conversations', 'messages', 'turns');

@@ -1,4 +1,5 @@
 DROP TRIGGER memories_erasure ON memories;
+DROP TRIGGER memories_edit_erasure ON memories;
 DROP TRIGGER conversations_erasure ON conversations;
 DROP FUNCTION want_erasure;
 DROP TABLE erasure_wanted;

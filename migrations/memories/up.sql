@@ -16,6 +16,7 @@ ALTER TABLE memories
 CREATE UNIQUE INDEX memories_live_idx ON memories (user_id, digest, kind) WHERE valid_to IS NULL;
 CREATE INDEX memories_attribute_idx ON memories (user_id, attribute) WHERE attribute IS NOT NULL;
 CREATE INDEX memories_told_idx ON memories (user_id, told_in, created_at, id);
+CREATE INDEX memories_superseded_idx ON memories (user_id, superseded_by) WHERE superseded_by IS NOT NULL;
 DROP INDEX memories_unindexed_idx;
 CREATE INDEX memories_unindexed_idx ON memories (user_id, created_at, id) WHERE indexed_at IS NULL;
 
@@ -23,6 +24,16 @@ CREATE INDEX memories_unindexed_idx ON memories (user_id, created_at, id) WHERE 
 DROP INDEX messages_unindexed_idx;
 CREATE INDEX messages_unremembered_idx ON messages (user_id, created_at, id)
     WHERE indexed_at IS NULL AND role = 'user';
+
+-- Which vectors `indexed_at` tells of; those that anybody else has made are not to be trusted. No row: none yet.
+CREATE TABLE indexed_space (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    name text NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE ON indexed_space TO jarvis_app;
+
+-- What was forgotten while the turn ran: it may have been told of it, and must not say so at its end.
+ALTER TABLE turns ADD COLUMN forgotten uuid[] NOT NULL DEFAULT '{}';
 
 -- Memories that are gone, until the vector store has dropped them too: whatever deletes a memory, and however long
 -- the vector store is away. No reference to the user, whose rows may go first.

@@ -11,7 +11,6 @@ from jarvis.adapters.postgres.conversations import SLICE_CHARS, SLICE_MESSAGES, 
 from jarvis.adapters.postgres.cursors import AFTER_ALL_CONVERSATIONS
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.turns import PostgresTurns
-from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.core.errors import Invalid, NotFound, Unavailable
 from jarvis.core.stores import ConversationEdit
 from jarvis.core.transcripts import ImportedConversation, ImportedMessage, Place
@@ -23,16 +22,6 @@ START = datetime(2025, 6, 1, tzinfo=UTC)
 @pytest.fixture
 def store(database: Database) -> PostgresConversations:
     return PostgresConversations(database)
-
-
-@pytest.fixture
-async def user(database: Database) -> User:
-    return await PostgresUsers(database).profile("default")
-
-
-@pytest.fixture
-async def stranger(database: Database) -> User:
-    return await PostgresUsers(database).profile("stranger")
 
 
 async def make(

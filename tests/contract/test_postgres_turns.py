@@ -32,16 +32,6 @@ def store(database: Database) -> PostgresTurns:
     return PostgresTurns(database)
 
 
-@pytest.fixture
-async def user(database: Database) -> User:
-    return await PostgresUsers(database).profile("default")
-
-
-@pytest.fixture
-async def stranger(database: Database) -> User:
-    return await PostgresUsers(database).profile("stranger")
-
-
 async def begin(
     store: PostgresTurns,
     user: User,

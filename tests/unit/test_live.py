@@ -2,36 +2,19 @@
 
 import asyncio
 
-from jarvis.core.types import ChatCommand, Turn, User, new_id, utc_now
 from jarvis.services.live import DELTA_MAX_CHUNKS, Deltas, LiveTurn
-
-
-def live_turn() -> LiveTurn:
-    return LiveTurn(
-        Turn(
-            id=new_id(),
-            user=User(id=new_id(), name="default"),
-            conversation_id=new_id(),
-            user_message_id=new_id(),
-            user_position=0,
-            command=ChatCommand(text="Hello"),
-            conversation_model=None,
-            conversation_system_prompt=None,
-            title_is_settled=False,
-            created_at=utc_now(),
-        )
-    )
+from tests.turns import a_turn
 
 
 async def test_events_are_numbered_from_zero() -> None:
-    live = live_turn()
+    live = LiveTurn(a_turn())
     assert live.seq == -1
     assert [live.next_seq() for _ in range(3)] == [0, 1, 2]
     assert live.seq == 2
 
 
 async def test_text_is_all_that_was_said() -> None:
-    live = live_turn()
+    live = LiveTurn(a_turn())
     assert (live.text, live.text_chars) == ("", 0)
     live.say("one")
     live.say(" 🙂")
@@ -41,7 +24,7 @@ async def test_text_is_all_that_was_said() -> None:
 
 
 async def test_the_first_verdict_counts_and_cancels() -> None:
-    live = live_turn()
+    live = LiveTurn(a_turn())
     live.end("cancelled")
     live.end("interrupted")
     assert live.verdict == "cancelled"

@@ -9,13 +9,20 @@ import pytest
 
 from jarvis.core.memories import Memory
 from jarvis.core.ports import Nearby
-from jarvis.core.recall import IMPORTANCE, RECENCY, USE, rank, with_closeness
+from jarvis.core.recall import IMPORTANCE, RECENCY, USE, Ranking
 from jarvis.core.recall_store import Candidate, Seeds, Surroundings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TOLD = datetime(2025, 3, 1, tzinfo=UTC)
 NOWHERE = UUID(int=0)
 CONVERSATION = UUID(int=1 << 64)
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A candidate, with its similarity to the query if the vector store knows it."""
+
+    candidate: Candidate
+    closeness: float | None
 
 
 def candidate(
@@ -29,7 +36,7 @@ def candidate(
     told_in: UUID = NOWHERE,
     importance: float = 0.5,
     use_count: int = 0,
-) -> Candidate:
+) -> Known:
     memory = Memory(
         id=UUID(int=number),
         content=content or f"memory {number}",
@@ -39,13 +46,12 @@ def candidate(
         created_at=told_at,
         last_used_at=None,
     )
-    return Candidate(
-        memory=memory, told_in=told_in, size=size, hits=hits, use_count=use_count, closeness=closeness
-    )
+    one = Candidate(memory=memory, told_in=told_in, size=size, hits=hits, use_count=use_count)
+    return Known(candidate=one, closeness=closeness)
 
 
 def ranked(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Known],
     *,
     query: str = "?",
     weights: Sequence[float] = (1.0, 1.0),
@@ -55,9 +61,15 @@ def ranked(
 ) -> list[Memory]:
     seeds = Seeds(words=["'a'", "'b'"], weights=list(weights), usual_size=10.0, ids=[])
     surroundings = Surroundings(
-        candidates=list(candidates), windows=[[UUID(int=n) for n in window] for window in windows]
+        candidates=[one.candidate for one in candidates],
+        windows=[[UUID(int=n) for n in window] for window in windows],
     )
-    return rank(query, seeds, surroundings, now=now, limit=limit)
+    nearby = [
+        Nearby(id=one.candidate.memory.id, similarity=one.closeness)
+        for one in candidates
+        if one.closeness is not None
+    ]
+    return Ranking(query, seeds, surroundings, now=now).best(nearby, limit=limit)
 
 
 def order(memories: Sequence[Memory]) -> list[int]:
@@ -149,7 +161,10 @@ def test_outside_of_conversations_only_what_is_told_within_the_hour_are_neighbou
     ]
     found = ranked(apart, windows=[[1, 2, 3]])
     assert part(found, 2, "words") > 0 == part(found, 3, "words")
-    together = [msgspec.structs.replace(one, told_in=CONVERSATION) for one in apart]
+    together = [
+        msgspec.structs.replace(one, candidate=msgspec.structs.replace(one.candidate, told_in=CONVERSATION))
+        for one in apart
+    ]
     assert part(ranked(together, windows=[[1, 2, 3]]), 3, "words") > 0
 
 
@@ -217,7 +232,7 @@ def test_a_question_comes_after_the_answer() -> None:
         pytest.param(candidate(1, hits=0b01, use_count=1000), USE, id="use"),
     ],
 )
-def test_recency_importance_and_use_decide_between_equals_only(better: Candidate, bound: float) -> None:
+def test_recency_importance_and_use_decide_between_equals_only(better: Known, bound: float) -> None:
     usual = candidate(2, hits=0b01, told_at=TOLD - timedelta(days=3))
     found = ranked([usual, better, candidate(3, hits=0b11)])
     assert order(found) == [3, 1, 2]
@@ -269,12 +284,4 @@ def test_there_are_as_many_as_asked_for_while_there_are_that_many_distinct_ones(
 
 def test_equal_scores_are_told_newest_first_whatever_the_order_they_came_in() -> None:
     candidates = [candidate(n, told_at=TOLD - timedelta(days=1000 * (n % 3))) for n in range(1, 7)]
-    candidates = [msgspec.structs.replace(one, hits=0) for one in candidates]
     assert order(ranked(candidates)) == order(ranked(candidates[::-1]))
-
-
-def test_closeness_is_filled_in_for_what_the_vector_store_knows() -> None:
-    surroundings = Surroundings(candidates=[candidate(1), candidate(2)], windows=[[UUID(int=1), UUID(int=2)]])
-    filled = with_closeness(surroundings, [Nearby(id=UUID(int=2), similarity=0.3)])
-    assert [one.closeness for one in filled.candidates] == [None, 0.3]
-    assert filled.windows == surroundings.windows

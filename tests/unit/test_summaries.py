@@ -1,7 +1,7 @@
 """The running summary: what the model is asked, what is taken from it, and how it is made without one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import NoReturn
 from uuid import UUID
 
@@ -19,8 +19,10 @@ from jarvis.core.summaries import (
     summary_in,
     summary_prompt,
 )
-from jarvis.core.types import ChatCommand, Role, Turn, User, new_id, utc_now
-from jarvis.services.summaries import MAX_WAITING, Summaries
+from jarvis.core.types import Role, User, new_id
+from jarvis.services.quiet import MAX_WAITING
+from jarvis.services.summaries import Summaries
+from tests.turns import a_turn
 
 
 def said(*contents: str) -> list[Said]:
@@ -114,6 +116,7 @@ class OneMessage:
     """A SummaryStore whose conversations have one message each; `first_fails` is a defect."""
 
     def __init__(self, *, first_fails: bool = False) -> None:
+        self.while_reading: Callable[[], None] = lambda: None
         self.kept: dict[UUID, str] = {}
         self.is_kept = asyncio.Event()
         self._fails = first_fails
@@ -127,6 +130,7 @@ class OneMessage:
             raise RuntimeError("a defect")
         if conversation_id in self.kept:
             return None
+        self.while_reading()
         return Unsummarised(summary="", base=None, messages=said("I row."))
 
     async def keep(
@@ -168,21 +172,6 @@ class Reported:
         self.events.append(event)
 
 
-def a_turn() -> Turn:
-    return Turn(
-        id=new_id(),
-        user=User(id=new_id(), name="default"),
-        conversation_id=new_id(),
-        user_message_id=new_id(),
-        user_position=0,
-        command=ChatCommand(text="Hello"),
-        conversation_model=None,
-        conversation_system_prompt=None,
-        title_is_settled=True,
-        created_at=utc_now(),
-    )
-
-
 def wish_for(summaries: Summaries, conversation_id: UUID) -> None:
     user = User(id=new_id(), name="default")
     summaries.wish(user, conversation_id, upto=new_id(), model=None, tokens=100)
@@ -192,6 +181,20 @@ async def test_where_there_is_never_a_quiet_it_is_made_without_the_model() -> No
     store, reported = OneMessage(), Reported()
     summaries = Summaries(store=store, llm=NotToBeAsked(), reporter=reported, patience_s=0.01)
     summaries.turn_began(a_turn())
+    conversation_id = new_id()
+    wish_for(summaries, conversation_id)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(summaries.run)
+        with anyio.fail_after(5):
+            await store.is_kept.wait()
+        tasks.cancel_scope.cancel()
+    assert (store.kept, reported.events) == ({conversation_id: "I row."}, [])
+
+
+async def test_a_turn_that_begins_before_the_model_is_asked_keeps_it_from_being_asked() -> None:
+    store, reported = OneMessage(), Reported()
+    summaries = Summaries(store=store, llm=NotToBeAsked(), reporter=reported, patience_s=0.01)
+    store.while_reading = lambda: summaries.turn_began(a_turn())
     conversation_id = new_id()
     wish_for(summaries, conversation_id)
     async with anyio.create_task_group() as tasks:

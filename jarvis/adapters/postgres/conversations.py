@@ -19,7 +19,7 @@ from jarvis.adapters.postgres.cursors import (
     SearchPlace,
 )
 from jarvis.adapters.postgres.database import Database, Transaction
-from jarvis.adapters.postgres.memories import lock_memories, scrub_turns
+from jarvis.adapters.postgres.memories import forget_traces, lock_memories
 from jarvis.adapters.postgres.message_rows import message_of
 from jarvis.adapters.postgres.search_statements import MARK, SEARCH, Hit, Search
 from jarvis.core.errors import NotFound
@@ -173,7 +173,7 @@ class PostgresConversations:
             await transaction.first(whole.LOCK, wanted)
             conversation = await _existing(transaction, user, wanted)
             (deleted,) = await transaction.all(whole.DELETE, wanted)
-            forgotten = await scrub_turns(transaction, user, deleted.memory_ids)
+            forgotten = await forget_traces(transaction, user, deleted.memory_ids)
         return DeletedConversation(
             conversation=conversation,
             messages=deleted.messages,

@@ -16,10 +16,11 @@ from jarvis.adapters.postgres import memory_work as work
 from jarvis.adapters.postgres.cursors import AFTER_ALL_MEMORIES, MemoryPlace
 from jarvis.adapters.postgres.database import Database, Transaction
 from jarvis.adapters.postgres.list_statements import OwnerRow
+from jarvis.adapters.postgres.memory_rows import memory_of
 from jarvis.adapters.postgres.statement import Statement
 from jarvis.core.errors import Conflict, JarvisError, NotFound
-from jarvis.core.memories import Memory, MemoryEdit, MemorySource, NewMemory
-from jarvis.core.memory_store import Forgotten, MemoryPage, Said, Unindexed
+from jarvis.core.memories import Memory, MemoryEdit, NewMemory
+from jarvis.core.memory_store import EditedMemory, Forgotten, MemoryPage, Said, Unindexed
 from jarvis.core.telling import Told, join
 from jarvis.core.types import User, new_id
 
@@ -29,7 +30,6 @@ FORGET_SLICE = 10_000
 UNINDEX_SLICE = 1_000
 
 _encode = msgspec.json.Encoder().encode
-_source_of = msgspec.json.Decoder(MemorySource).decode
 
 
 class PostgresMemories:
@@ -50,15 +50,15 @@ class PostgresMemories:
             rows = await transaction.all(statements.PAGE, page)
         last = rows[limit - 1] if len(rows) > limit else None
         return MemoryPage(
-            memories=[_memory_of(row) for row in rows[:limit]],
+            memories=[memory_of(row) for row in rows[:limit]],
             next_cursor=last and MemoryPlace.at(last.created_at, last.id).encoded(),
         )
 
     async def get(self, user: User, memory_id: UUID) -> Memory:
         async with self._database.transaction(user) as transaction:
-            return _memory_of(await _existing(transaction, user, memory_id))
+            return memory_of(await _existing(transaction, user, memory_id))
 
-    async def edit(self, user: User, memory_id: UUID, edit: MemoryEdit) -> Memory:
+    async def edit(self, user: User, memory_id: UUID, edit: MemoryEdit) -> EditedMemory:
         try:
             async with self._database.transaction(user) as transaction:
                 await lock_memories(transaction, user)
@@ -73,11 +73,14 @@ class PostgresMemories:
                     value=edit.value,
                 )
                 (edited,) = await transaction.all(statements.EDIT, changed)
+                turn_ids: list[UUID] = []
+                if edited.content != row.content:
+                    turn_ids = (await forget_traces(transaction, user, [memory_id])).turn_ids
         except JarvisError as exc:
             if isinstance(exc.__cause__, asyncpg.UniqueViolationError):
                 raise Conflict("There is another memory that says just this.") from exc
             raise
-        return _memory_of(edited)
+        return EditedMemory(memory=memory_of(edited), turn_ids=turn_ids)
 
     async def delete(self, user: User, memory_id: UUID) -> Forgotten:
         one = statements.One(user_id=user.id, memory_id=memory_id)
@@ -85,7 +88,7 @@ class PostgresMemories:
             await lock_memories(transaction, user)
             if await transaction.first(forgetting.DELETE, one) is None:
                 raise NotFound("memory")
-            return await scrub_turns(transaction, user, [memory_id])
+            return await forget_traces(transaction, user, [memory_id])
 
     async def delete_all(self, user: User) -> Forgotten:
         of_user = statements.OfUser(user_id=user.id)
@@ -96,8 +99,10 @@ class PostgresMemories:
             while deleted := await transaction.all(forgetting.DELETE_SLICE, slice_):
                 memory_ids += [row.id for row in deleted]
             await transaction.all(forgetting.PASS_OVER_MESSAGES, of_user)
-            scrubbed = await transaction.all(forgetting.SCRUB_ALL, of_user)
-        return Forgotten(memory_ids=memory_ids, turn_ids=[row.id for row in scrubbed])
+            gone = statements.Some(user_id=user.id, ids=memory_ids)
+            told = await transaction.all(forgetting.NOTE_IN_LIVE_TURNS, gone)
+            told += await transaction.all(forgetting.SCRUB_ALL, of_user)
+        return Forgotten(memory_ids=memory_ids, turn_ids=[row.id for row in told])
 
     async def used(self, user: User, ids: Sequence[UUID]) -> None:
         some = statements.Some(user_id=user.id, ids=sorted(ids))
@@ -173,6 +178,15 @@ class PostgresMemories:
                 (row,) = await transaction.all(work.UNINDEX, work.Unindex(passed=passed, limit=UNINDEX_SLICE))
             passed = row.id
 
+    async def indexed_space(self) -> str | None:
+        async with self._database.transaction(None) as transaction:
+            row = await transaction.first(work.INDEXED_SPACE, work.Nothing())
+        return None if row is None else row.name
+
+    async def set_indexed_space(self, name: str) -> None:
+        async with self._database.transaction(None) as transaction:
+            await transaction.all(work.SET_INDEXED_SPACE, work.Space(name=name))
+
     async def _users(self, statement: Statement[work.Most, OwnerRow], limit: int) -> list[User]:
         async with self._database.transaction(None) as transaction:
             rows = await transaction.all(statement, work.Most(limit=limit))
@@ -188,12 +202,19 @@ async def lock_memories(transaction: Transaction, user: User) -> datetime:
     return row.now
 
 
-async def scrub_turns(transaction: Transaction, user: User, memory_ids: list[UUID]) -> Forgotten:
-    """Take deleted memories out of what the user's turns were told."""
+async def forget_traces(transaction: Transaction, user: User, memory_ids: list[UUID]) -> Forgotten:
+    """After these were deleted or say something else: take what they said out of what turns were told.
+
+    What they had superseded is true again.
+    """
     if not memory_ids:
         return Forgotten(memory_ids=[], turn_ids=[])
-    scrubbed = await transaction.all(forgetting.SCRUB, statements.Some(user_id=user.id, ids=memory_ids))
-    return Forgotten(memory_ids=memory_ids, turn_ids=[row.id for row in scrubbed])
+    some = statements.Some(user_id=user.id, ids=memory_ids)
+    await transaction.all(forgetting.REVIVE, some)
+    # In this order: a turn that ends meanwhile is met by one of the two.
+    told = await transaction.all(forgetting.NOTE_IN_LIVE_TURNS, some)
+    told += await transaction.all(forgetting.SCRUB, some)
+    return Forgotten(memory_ids=memory_ids, turn_ids=[row.id for row in told])
 
 
 async def _existing(transaction: Transaction, user: User, memory_id: UUID) -> statements.MemoryRow:
@@ -225,8 +246,8 @@ async def _add(transaction: Transaction, user: User, new: Sequence[NewMemory], n
         new_of = {one.id: given for one, given in zip(told, new, strict=True)}
         await transaction.all(statements.ADD, _columns(user, joined.added, new_of))
     rows = await transaction.all(statements.SOME, statements.Some(user_id=user.id, ids=joined.ids))
-    memory_of = {row.id: _memory_of(row) for row in rows}
-    return [memory_of[id_] for id_ in joined.ids]
+    stored = {row.id: memory_of(row) for row in rows}
+    return [stored[id_] for id_ in joined.ids]
 
 
 def _told(new: Sequence[NewMemory], now: datetime) -> list[Told]:
@@ -267,20 +288,6 @@ def _columns(user: User, added: list[Told], new_of: dict[UUID, NewMemory]) -> st
 def _digest(content: str) -> bytes:
     """Return what the column `digest` has."""
     return sha256(content.encode()).digest()
-
-
-def _memory_of(row: statements.MemoryRow) -> Memory:
-    return Memory(
-        id=row.id,
-        content=row.content,
-        importance=row.importance,
-        kind=row.kind,
-        source=None if row.source is None else _source_of(row.source),
-        created_at=row.created_at,
-        last_used_at=row.last_used_at,
-        valid_from=UNSET if row.valid_from is None else row.valid_from,
-        valid_to=UNSET if row.valid_to is None else row.valid_to,
-    )
 
 
 def _said_of(row: work.SaidRow, told: Sequence[work.ToldRow]) -> Said:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, insert
 from jarvis.adapters.postgres.list_statements import OwnerRow
 from jarvis.adapters.postgres.memory_forgetting import Count
 from jarvis.adapters.postgres.memory_statements import Id, Some
-from jarvis.adapters.postgres.schema import forgotten_memories, memories, messages, turns
+from jarvis.adapters.postgres.schema import forgotten_memories, indexed_space, memories, messages, turns
 from jarvis.adapters.postgres.statement import Statement, bind, constant
 
 _now = sa.func.now()
@@ -267,6 +267,32 @@ UNINDEXED_COUNT = Statement(
     arguments=Nothing,
     row=Count,
 )
+
+
+class Space(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+
+
+class SpaceRow(NamedTuple):
+    name: str
+
+
+INDEXED_SPACE = Statement(sa.select(indexed_space.c.name), arguments=Nothing, row=SpaceRow)
+
+
+def _set_indexed_space() -> sa.SelectBase:
+    given = insert(indexed_space).values(name=bind("name", Text))
+    written = (
+        given.on_conflict_do_update(
+            index_elements=[indexed_space.c.is_only], set_={"name": given.excluded.name}
+        )
+        .returning(indexed_space.c.name)
+        .cte("written")
+    )
+    return sa.select(written.c.name)
+
+
+SET_INDEXED_SPACE = Statement(_set_indexed_space(), arguments=Space, row=SpaceRow)
 
 
 class Unindex(msgspec.Struct, frozen=True, kw_only=True):

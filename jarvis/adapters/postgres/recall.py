@@ -4,16 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-from msgspec import UNSET
-
 from jarvis.adapters.postgres import recall_statements as statements
 from jarvis.adapters.postgres.database import Database
-from jarvis.core.memories import Memory, MemorySource
+from jarvis.adapters.postgres.memory_rows import memory_of
 from jarvis.core.recall_store import Candidate, Seeds, Surroundings
 from jarvis.core.types import User
-
-_source_of = msgspec.json.Decoder(MemorySource).decode
 
 
 class PostgresRecall:
@@ -42,19 +37,5 @@ class PostgresRecall:
 
 def _candidate_of(row: statements.AroundRow) -> Candidate:
     return Candidate(
-        memory=Memory(
-            id=row.memory_id,
-            content=row.content,
-            importance=row.importance,
-            kind=row.kind,
-            source=None if row.source is None else _source_of(row.source),
-            created_at=row.created_at,
-            last_used_at=row.last_used_at,
-            valid_from=UNSET if row.valid_from is None else row.valid_from,
-            valid_to=UNSET if row.valid_to is None else row.valid_to,
-        ),
-        told_in=row.told_in,
-        size=row.size,
-        hits=row.hits,
-        use_count=row.use_count,
+        memory=memory_of(row), told_in=row.told_in, size=row.size, hits=row.hits, use_count=row.use_count
     )

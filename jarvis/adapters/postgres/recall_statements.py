@@ -44,7 +44,7 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AroundRow(NamedTuple):
-    memory_id: UUID
+    id: UUID
     told_around: list[UUID] | None
     told_in: UUID
     content: str
@@ -79,5 +79,7 @@ _around = sa.func.jarvis_recall_around(
     sa.column("hits", Integer),
 )
 AROUND = Statement(
-    sa.select(*(_around.c[name] for name in AroundRow._fields)), arguments=Around, row=AroundRow
+    sa.select(_around.c.memory_id.label("id"), *(_around.c[name] for name in AroundRow._fields[1:])),
+    arguments=Around,
+    row=AroundRow,
 )

@@ -5,7 +5,7 @@ Migrations make them; nothing here does. Ids are made by the application, times 
 
 import sqlalchemy as sa
 from sqlalchemy import Column, FetchedValue, Index, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import BYTEA, ENUM, JSONB, TIMESTAMP, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, ENUM, JSONB, TIMESTAMP, TSVECTOR
 
 metadata = sa.MetaData()
 
@@ -124,6 +124,7 @@ turns = Table(
     _made_at("created_at"),
     Column("started_at", instant),
     Column("finished_at", instant),
+    Column("forgotten", ARRAY(Uuid), nullable=False, server_default="{}"),
     _of_conversation(),
     sa.UniqueConstraint("user_id", "idempotency_key"),
     Index("turns_conversation_idx", "conversation_id"),
@@ -165,6 +166,11 @@ memories = Table(
     ),
     Index("memories_told_idx", "user_id", "told_in", "created_at", "id"),
     Index(
+        "memories_superseded_idx",
+        *("user_id", "superseded_by"),
+        postgresql_where=sa.text("superseded_by IS NOT NULL"),
+    ),
+    Index(
         "memories_unindexed_idx",
         *("user_id", "created_at", "id"),
         postgresql_where=sa.text("indexed_at IS NULL"),
@@ -177,6 +183,14 @@ forgotten_memories = Table(
     Column("user_id", Uuid, primary_key=True),
     Column("id", Uuid, primary_key=True),
     _made_at("forgotten_at"),
+)
+
+indexed_space = Table(
+    "indexed_space",
+    metadata,
+    Column("is_only", sa.Boolean, primary_key=True, server_default=sa.true()),
+    Column("name", Text, nullable=False),
+    sa.CheckConstraint("is_only", name="indexed_space_is_only_check"),
 )
 
 erasure_wanted = Table(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Interval, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from jarvis.adapters.postgres.memory_forgetting import without_forgotten
 from jarvis.adapters.postgres.message_rows import COLUMNS, MessageRow
 from jarvis.adapters.postgres.schema import (
     conversations,
@@ -43,6 +44,8 @@ class Ended(NamedTuple):
     user_message_id: UUID
     alternative_of: UUID | None
     finished_at: datetime
+    changed_ending: str | None
+    """Without what was forgotten since it was recalled; None: as it was given."""
 
 
 def _finish() -> sa.SelectBase:
@@ -59,14 +62,20 @@ def _finish() -> sa.SelectBase:
             status=sa.cast(bind("status", Text), turn_status),
             assistant_message_id=bind("message_id", Uuid),
             error=bind_json("error"),
-            ending=bind_json("ending"),
+            ending=without_forgotten(bind_json("ending"), turns.c.forgotten),
             finished_at=_now,
             partial_text=constant("''"),
             checkpoint_seq=bind("last_seq", sa.BigInteger),
             lease_owner=_null,
             lease_until=_null,
         )
-        .returning(turns.c.conversation_id, turns.c.user_message_id)
+        .returning(
+            turns.c.conversation_id,
+            turns.c.user_message_id,
+            sa.case((turns.c.ending != bind_json("ending"), sa.cast(turns.c.ending, Text))).label(
+                "changed_ending"
+            ),
+        )
         .cte("ended")
     )
     asked, standing, others = messages.alias("asked"), messages.alias("standing"), messages.alias("others")
@@ -74,6 +83,7 @@ def _finish() -> sa.SelectBase:
         sa.select(
             ended.c.conversation_id,
             ended.c.user_message_id,
+            ended.c.changed_ending,
             (asked.c.position + constant("1")).label("position"),
             sa.select(sa.func.max(others.c.alternative) + constant("1"))
             .where(
@@ -145,7 +155,11 @@ def _finish() -> sa.SelectBase:
         .cte("conversation")
     )
     return sa.select(
-        place.c.conversation_id, place.c.user_message_id, place.c.alternative_of, _now.label("finished_at")
+        place.c.conversation_id,
+        place.c.user_message_id,
+        place.c.alternative_of,
+        _now.label("finished_at"),
+        place.c.changed_ending,
     ).add_cte(answer, displaced, conversation)
 
 

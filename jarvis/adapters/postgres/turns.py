@@ -307,5 +307,5 @@ def _just_stored(
         checkpoint_seq=outcome.last_seq,
         message=message,
         error=outcome.error,
-        ending=outcome.ending,
+        ending=outcome.ending if ended.changed_ending is None else _ending_of(ended.changed_ending),
     )

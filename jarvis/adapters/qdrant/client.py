@@ -49,10 +49,13 @@ class Collection:
         self._metadata = {_SPACE: msgspec.to_builtins(space)}
         self._name = f"{prefix}_{space_name(space)}"
 
-    async def make(self) -> bool:
-        """Create it if need be; return whether it is empty."""
+    async def make(self, *, anew: bool) -> bool:
+        """Create it if need be, or after dropping what there is; return whether it is empty."""
         with qdrant_errors():
-            if not await self._client.collection_exists(self._name):
+            is_there = await self._client.collection_exists(self._name)
+            if is_there and anew:
+                await self._client.delete_collection(self._name)
+            if anew or not is_there:
                 await self._create()
             await self._check()
             await self._client.create_payload_index(

@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 
 from jarvis.adapters.qdrant import edge_wire as wire
-from jarvis.adapters.qdrant.spaces import space_name
+from jarvis.adapters.qdrant.spaces import place_name, space_name
 from jarvis.core.errors import Unavailable
 from jarvis.core.ports import Nearby, Vector, VectorPoint, VectorSpace
 
@@ -61,12 +61,15 @@ class Edge:
             process.kill()
         await listening
 
-    async def open(self, space: VectorSpace) -> bool:
+    def name_of(self, space: VectorSpace) -> str:
+        return place_name(str(self._folder.absolute()), space)
+
+    async def open(self, space: VectorSpace, *, anew: bool = False) -> bool:
         """As the port says; files that cannot be read are dropped, since Postgres can make them again."""
         async with self._starting:
             if self._process is None:
                 await self._start()
-        request = wire.Open(name=space_name(space), dimensions=space.dimensions)
+        request = wire.Open(name=space_name(space), dimensions=space.dimensions, anew=anew)
         return (await self._ask(request, limit_s=WRITE_S)).empty
 
     async def put(self, user_id: UUID, points: Sequence[VectorPoint]) -> None:

@@ -9,7 +9,7 @@ import shutil
 import sys
 from array import array
 from pathlib import Path
-from typing import assert_never
+from typing import assert_never, cast
 from uuid import UUID
 
 import msgspec
@@ -63,7 +63,10 @@ class Shard:
 
     def _reopen(self, request: wire.Open) -> wire.Reply:
         self.close()
-        self._open = _load_or_create(self._folder / request.name, request.dimensions)
+        folder = self._folder / request.name
+        if request.anew and folder.exists():
+            shutil.rmtree(folder)
+        self._open = _load_or_create(folder, request.dimensions)
         self._name = request.name
         return wire.Reply(empty=self._open.info().points_count == 0)
 
@@ -92,8 +95,8 @@ def _search(shard: EdgeShard, request: wire.Search) -> wire.Reply:
     query = Query.Nearest(_numbers(request.vector))
     among = _of(request.user_id, request.ids)
     scored = shard.query(QueryRequest(limit=request.limit, query=query, filter=among))
-    # Rounding takes the score of equal vectors a little above 1.
-    return wire.Reply(found=[(UUID(str(each.id)), max(-1.0, min(1.0, each.score))) for each in scored])
+    # Rounding takes the score of equal vectors a little above 1. Ids were put as UUIDs, and come as such.
+    return wire.Reply(found=[(cast(UUID, each.id), max(-1.0, min(1.0, each.score))) for each in scored])
 
 
 def _load_or_create(folder: Path, dimensions: int) -> EdgeShard:

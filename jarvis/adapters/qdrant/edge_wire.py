@@ -11,6 +11,7 @@ HEAD_BYTES = 4
 class Open(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     name: str
     dimensions: int
+    anew: bool = False
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True, tag=True):

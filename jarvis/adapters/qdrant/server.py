@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
 from jarvis.adapters import streaming
+from jarvis.adapters.qdrant.spaces import place_name
 from jarvis.core.errors import JarvisError, TimedOut, Unavailable
 from jarvis.core.ports import Nearby, Vector, VectorPoint, VectorSpace
 
@@ -64,7 +65,10 @@ class Server:
         if self._client is not None:
             await self._client.close()
 
-    async def open(self, space: VectorSpace) -> bool:
+    def name_of(self, space: VectorSpace) -> str:
+        return place_name(f"{self._url} {self._prefix}", space)
+
+    async def open(self, space: VectorSpace, *, anew: bool = False) -> bool:
         await asyncio.to_thread(importlib.import_module, "jarvis.adapters.qdrant.client")
         from jarvis.adapters.qdrant.client import Collection, connect  # noqa: PLC0415 loaded just now
 
@@ -72,7 +76,7 @@ class Server:
             # Likewise in a thread: it reads the trust store.
             self._client = await asyncio.to_thread(connect, self._url, self._api_key)
         collection = Collection(self._client, self._prefix, space)
-        empty = await self._ask(collection.make(), limit_s=self._write_s)
+        empty = await self._ask(collection.make(anew=anew), limit_s=self._write_s)
         self._collection = collection
         return empty
 
