@@ -10,9 +10,11 @@ from jarvis.core.facts.answers import wish_in
 from jarvis.core.facts.clauses import Clause, clauses_of
 from jarvis.core.facts.english import ENGLISH
 from jarvis.core.facts.french import FRENCH
-from jarvis.core.facts.rules import CompiledRule, FactKind, compiled
-from jarvis.core.facts.vocabulary import DATE, EVENT, JOB, KIN, PET, THING, TOPIC
-from jarvis.core.languages import word_set
+from jarvis.core.facts.rules import FactKind, Rule, RuleBook, pattern_of
+from jarvis.core.facts.topics import TOPIC
+from jarvis.core.facts.traits import NATIONALITY, TRAIT
+from jarvis.core.facts.values import NOT_NAMES, TWO_WORD_STARTS, meaning_of, name_at
+from jarvis.core.facts.vocabulary import DATE, EVENT, JOB, KIN, PET, THING
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +34,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 # Of these a person may have several, so that a second one takes nothing away. A pet or a spouse is taken for the only
 # one of its kind: who has two cats loses at most the validity of a name that `as_of` still finds.
 _SEVERAL = re.compile(
-    r"self\.(?:allergy|language|learning|hobby)|answer\.emoji_none"
-    r"|person\.(?:sister|brother|son|daughter|child|friend|cousin|aunt|uncle|niece|nephew|colleague|neighbour|roommate"
+    r"self\.(?:allergy|language|learning|hobby|condition|medication|tool|programming_language|training|business|nationality|habit\.\w+)|answer\.emoji_none"
+    r"|person\.(?:sister|brother|son|daughter|child|twins|grandson|granddaughter|friend|cousin|aunt|uncle|niece|nephew|colleague|neighbour|roommate"
     r"|grandmother|grandfather|teacher|doctor|sister-in-law|brother-in-law|godmother|godfather)\.(?!count)"
     r"|pet\.(?:goldfish|hen|bird)\.|event\.(?:exam|interview|flight|train|appointment|concert)\."
 )
@@ -41,33 +43,15 @@ _SEVERAL = re.compile(
 _LISTED = re.compile(r"preference\.\{phrase\}|self\.(?:allergy|language)$")
 _MOST_FACTS = 64  # of one message; each is compared with those before it
 _LONGEST_CLAUSE = 300  # of characters; what is longer is not how people state a fact
-_EMPTY_TOPICS = word_set("""
-    it that this them you him her me us one both everything nothing something anything so to how when
-    what your ca cela toi te lui elle eux tout rien y en bien beaucoup trop ce cette tes ton ta vos
-    votre quand comment quelqu being
-""")
-_ARTICLE = re.compile(
-    r"(?:(?:a|an|the|my|our|some|any|all|eating|drinking|playing|to (?:play|eat|drink)|really|very|un|une|le|la|les|l|du|de la|de l|des|de|d|mon|ma|mes|"
-    r"notre|faire|jouer|manger|boire|on|at|in|au|a la|pour|is|being) )+"
+# After "I got a dog": "his name is Bruno".
+_THEIR_NAME = re.compile(
+    r"(?:(?:his|her|its|their) names? (?:is|are)|(?:he|she|it|they) (?:is|are) (?:called|named)|(?:i|je) (?:called|named) (?:him|her|it|them)|"
+    r"(?:il|elle|ils|elles) (?:s appellent|s appelle|se nomme|se prenomme)|son (?:petit )?(?:nom|prenom) (?:est|c est)|je l ai (?:appelee?|nommee?|baptisee?)) (?P<name>[^\W\d_][^\s,]*)"
 )
-_VALUE_END = re.compile(
-    r" (?:because|since|so|but|which|who|that|now|any ?more|these days|at the moment|lately|nowadays|lol|haha|btw|by the way|thanks|"
-    r"though|when|even|too much|so much|very much|a lot|too|as well|you know|i think|again|all the time|instead|with my|for (?:me|breakfast|lunch|dinner)|"
-    r"car|parce|depuis|mais|qui|que|qu|maintenant|desormais|merci|mdr|ptdr|en ce moment|quand|surtout|aussi|tu sais|finalement|je crois|"
-    r"a la place|ces temps|du tout|plus que tout|at all|more than anything|every|tous les|chaque|until|from|jusqu)\b.*"
+# "A nurse at Guy's": where one works, said with what one is.
+_WORKPLACE = re.compile(
+    r"(?:i am|i work as|je suis|je travaille) .+ (?:at|chez) (?:la |le |l )?(?P<name>[^\W\d_][^\s,]*)"
 )
-_NAME = re.compile(r"[^\s,]+(?:(?: (?:de|la|le|du|des|sur|van|von|the|upon|en))* [A-Z][^\s,]*)*")
-_TWO_WORD_STARTS = word_set("""
-    new san santa los las la le les saint st sainte rio cape hong tel buenos el porto mr mrs dr
-""")  # fmt: skip
-_NOT_NAMES = word_set("""
-    a an the my i and is so not very doing going getting having being ill sick fine ok great dead old
-    cute sleeping really un une le mon je et est tres pas malade mort mignon en de du des la les
-""")
-_ORDINAL = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th|er|eme|e)\b")
-_IN_DATES = word_set("""
-    on the of at in le la du au a ce this next prochain prochaine
-""")
 _ANAPHORA = re.compile(
     r"(?:it|he|she|that|il|elle|c|ca) (?:(?:is|s|now|est|maintenant|desormais) )*(?:called|named|s appelle|se nomme|appelle|not \w+ but)?"
     r" ?(?:now |maintenant )?(?P<name>[^\W\d_][^\s,]*)(?: now| maintenant)?$"
@@ -75,27 +59,50 @@ _ANAPHORA = re.compile(
 _BARE_KIN = re.compile(
     r"(?:mum|mom|mummy|dad|daddy|grandma|grandpa|granny|maman|papa|mamie|papi|papy|tonton)\b"
 )
-_MEANINGS = {"kin": KIN, "pet": PET, "thing": THING, "event": EVENT, "job": JOB}
+_MEANINGS = {
+    "kin": KIN, "pet": PET, "thing": THING, "event": EVENT, "job": JOB, "nationality": NATIONALITY, "trait": TRAIT,
+}  # fmt: skip
+# "Moved again, this time to Bremen", "no longer at Airbus, I am at Thales": the second says what the first left open.
+_CONTINUED = re.compile(
+    r"(?:(?:i|je) (?:am|suis|live|work|vis|travaille) |(?:it|he|she|its name) is |c est |(?:il|elle) (?:est|s appelle) |this time |cette fois |i (?:live|work|am living|am working) )?"
+    r"(?:(?:to|in|at|with|for|near|a la|a l|au|aux|a|en|chez) )?(?:called |named )?(?P<name>[^\W\d_][^\s,]*)"
+)
+_OPEN_ENDED = re.compile(
+    r"(?:self\.(?:home\.city|employer|phone|car|laptop|computer|bank)|(?:person|pet)\.[\w-]+\.name|preference\.favourite\.\w+)$"
+)
+# "A present for my boyfriend Luis": who somebody is, said in passing.
+_IN_PASSING = re.compile(
+    r"\b(?:my|our|mon|ma|notre) (?:(?:little|big|older|younger|eldest|youngest|twin|new|old|lovely|dear|petit|petite|grand|grande|nouveau|nouvelle) )*"
+    r"(?P<who>[a-z][a-z-]*(?: [a-z]+)?),? (?P<name>[A-Z][\w'-]+)"
+)
 
 
 @cache
-def _rules() -> dict[str, list[CompiledRule]]:
-    """Compiled at the first message, not at import: it takes 0.1 s."""
-    return compiled((*ENGLISH, *FRENCH))
+def _rules() -> RuleBook:
+    return RuleBook((*ENGLISH, *FRENCH))
 
 
 def facts_in(text: str) -> list[Fact]:
     """Return what the user states about themselves and theirs, in order; of what they take back, only the correction."""
     facts: list[Fact] = []
     for clause in clauses_of(text):
-        if clause.is_question or len(clause.words) > _LONGEST_CLAUSE:
+        if len(clause.words) > _LONGEST_CLAUSE:
             continue
-        for fact in _facts_of(clause) or _correction_of(clause, facts):
+        stated = [] if clause.is_question else _facts_of(clause) or _correction_of(clause, facts)
+        for fact in stated or _in_passing(clause):
             if len(facts) >= _MOST_FACTS:
                 return facts
             facts = [earlier for earlier in facts if not contradicts(earlier, fact)]
-            facts.append(fact)
+            facts.append(_told_apart(fact, facts))
     return facts
+
+
+def _told_apart(fact: Fact, earlier: list[Fact]) -> Fact:
+    """Return `fact` with a content of its own: of memories of one kind that read alike, only one is kept."""
+    if all((other.kind, other.content) != (fact.kind, fact.content) for other in earlier):
+        return fact
+    about = fact.attribute.rpartition(".")[2] if fact.kind == "preference" and fact.attribute else fact.value
+    return msgspec.structs.replace(fact, content=f"{fact.content} ({about.replace('_', ' ')})")
 
 
 def contradicts(old: Fact, new: Fact) -> bool:
@@ -115,7 +122,9 @@ def _facts_of(clause: Clause) -> list[Fact]:
             Fact(
                 content=clause.said,
                 kind="preference",
-                attribute=wish.attribute,
+                attribute="self.name"
+                if wish.attribute == "answer.name" and clause.is_correction
+                else wish.attribute,
                 value=wish.value,
                 importance=0.8,
             )
@@ -131,15 +140,22 @@ def _facts_of(clause: Clause) -> list[Fact]:
 
 
 def _facts_by_rule(clause: Clause) -> list[Fact]:
-    for compiled_rule in _rules().get(clause.words.partition(" ")[0], ()):
-        found = compiled_rule.pattern.match(clause.words)
-        if found and (facts := _read(clause, compiled_rule, found)):
-            return facts
+    for rule in _rules().opening(clause.words.partition(" ")[0]):
+        found = pattern_of(rule).match(clause.words)
+        if found and (facts := _read(clause, rule, found)):
+            return [*facts, *_workplace_of(clause, rule)]
     return []
 
 
-def _read(clause: Clause, compiled_rule: CompiledRule, found: re.Match[str]) -> list[Fact]:
-    rule = compiled_rule.rule
+def _workplace_of(clause: Clause, rule: Rule) -> list[Fact]:
+    found = _WORKPLACE.match(clause.words) if rule.attribute == "self.job" else None
+    if not found or found["name"] in NOT_NAMES or not clause.cased[found.start("name")].isupper():
+        return []
+    name = name_at(clause.cased, found.start("name"))
+    return [Fact(content=clause.said, kind="fact", attribute="self.employer", value=name, importance=0.7)]
+
+
+def _read(clause: Clause, rule: Rule, found: re.Match[str]) -> list[Fact]:
     slots = _slots(clause, found)
     if slots is None or (rule.capital and not clause.cased[found.start("name")].isupper()):
         return []
@@ -147,14 +163,16 @@ def _read(clause: Clause, compiled_rule: CompiledRule, found: re.Match[str]) -> 
     phrases = re.split(r" (?:and|et|or|ou|nor|ni) ", slots["phrase"]) if listed else [slots.get("phrase", "")]
     facts: list[Fact] = []
     for phrase in phrases:
-        values = slots | {"phrase": _meaning(phrase)}
+        values = slots | {"phrase": meaning_of(phrase)}
         if "phrase" in slots and not values["phrase"]:
             continue
         if listed and " " not in values["phrase"] and values["phrase"] not in TOPIC.values():
             values["phrase"] = values["phrase"].removesuffix("s")
-        values |= {"this": _meaning(slots.get("this", "")), "that": _meaning(slots.get("that", ""))}
-        values["what"] = _meaning(slots.get("what", ""))
+        values |= {"this": meaning_of(slots.get("this", "")), "that": meaning_of(slots.get("that", ""))}
+        values["what"] = meaning_of(slots.get("what", ""))
         attribute = rule.attribute.format_map(values)
+        if attribute == "answer.name" and clause.is_correction:
+            attribute = "self.name"  # "sorry, call me Kat": what was taken for the name is not to be used
         if "_or_" in attribute:
             attribute = "preference." + "_or_".join(sorted((values["this"], values["that"])))
         facts.append(
@@ -175,51 +193,78 @@ def _slots(clause: Clause, found: re.Match[str]) -> dict[str, str] | None:
     slots = {name: value for name, value in found.groupdict().items() if value}
     for name, meaning in _MEANINGS.items():
         if name in slots:
-            slots[name] = meaning[slots[name]]
+            slots[name] = meaning.get(slots[name], slots[name])
     for name in ("diet", "status"):
         if name in slots:
             slots[name] = TOPIC.get(slots[name], TOPIC.get(slots[name].rstrip("e"), slots[name]))
     if "name" in slots:
-        if slots["name"] in _NOT_NAMES:
+        written = clause.cased[found.start("name")]
+        if slots["name"] in NOT_NAMES and not (written.isupper() and slots["name"] in TWO_WORD_STARTS):
             return None
-        slots["name"] = _name_at(clause.cased, found.start("name"))
+        slots["name"] = name_at(clause.cased, found.start("name"))
     if "thing" in slots:
         slots["thing_phrase"] = found[0][found[0].rfind(" a") + 1 :].removeprefix("a ").removeprefix("an ")
     return slots
 
 
-def _name_at(cased: str, start: int) -> str:
-    """A name goes on while words have capitals; written without any, it is one word, or two after `new`, `saint`."""
-    found = _NAME.match(cased, start)
-    name = found[0] if found else ""
-    if " " not in name and name.lower() in _TWO_WORD_STARTS:
-        name = " ".join(cased[start:].replace(",", " ").split()[:2])
-    return name.lower().strip(".")
-
-
-def _meaning(phrase: str) -> str:
-    """Return `phrase` without articles and asides, in English where the vocabulary has it; empty where it means nothing."""
-    words = _VALUE_END.sub("", phrase).strip()
-    words = _ARTICLE.sub("", words, count=1) if _ARTICLE.match(words) else words
-    if words.partition(" ")[0] in _EMPTY_TOPICS:
-        return ""
-    if known := TOPIC.get(words) or JOB.get(words):
-        return known
-    dated = [DATE.get(word, word) for word in _ORDINAL.sub(r"\1", words).split()]
-    if dated and any(word in _DATES for word in dated):
-        return " ".join(sorted(word for word in dated if word not in _IN_DATES))
-    return " ".join(words.split()[:5])
-
-
-_DATES = frozenset(DATE.values())
-
-
 def _correction_of(clause: Clause, facts: list[Fact]) -> list[Fact]:
     """Read "actually, it's called Pastis" by the last name given in the same message."""
-    if not (clause.is_correction and facts and (found := _ANAPHORA.match(clause.words))):
+    if not facts:
         return []
     last = facts[-1]
-    if not last.attribute or not last.attribute.endswith((".name", ".city")) or found["name"] in _NOT_NAMES:
+    about, _, what = (last.attribute or "").rpartition(".")
+    if what == "count" and (named := _THEIR_NAME.match(clause.words)) and named["name"] not in NOT_NAMES:
+        value = name_at(clause.cased, named.start("name"))
+        return [msgspec.structs.replace(last, content=clause.said, attribute=f"{about}.name", value=value)]
+    if _is_open(last):
+        return _continuation_of(clause, last)
+    if not (clause.is_correction and (found := _ANAPHORA.match(clause.words))):
         return []
-    value = _name_at(clause.cased, found.start("name"))
+    if not last.attribute or not last.attribute.endswith((".name", ".city")) or found["name"] in NOT_NAMES:
+        return []
+    value = name_at(clause.cased, found.start("name"))
+    return [msgspec.structs.replace(last, content=clause.said, value=value, corrects=True)]
+
+
+def _in_passing(clause: Clause) -> list[Fact]:
+    """Read who is named with a possessive, in whatever the clause says or asks."""
+    facts: list[Fact] = []
+    for found in _IN_PASSING.finditer(clause.cased):
+        who, name = found["who"].removesuffix(" s"), found["name"].lower()
+        kind, word = next(
+            ((kind, table[who]) for kind, table in (("person", KIN), ("pet", PET)) if who in table), ("", "")
+        )
+        if word and name not in NOT_NAMES and name not in DATE:
+            facts.append(
+                Fact(
+                    content=found[0],
+                    kind="fact",
+                    attribute=f"{kind}.{word.replace(' ', '_')}.name",
+                    value=name,
+                    importance=0.6,
+                )
+            )
+    return facts[:3]
+
+
+def _is_open(fact: Fact) -> bool:
+    """Whether a fact says only what is no longer so."""
+    return bool(fact.attribute and _OPEN_ENDED.match(fact.attribute)) and (
+        fact.value == "changed" or fact.value.startswith("not ")
+    )
+
+
+def _continuation_of(clause: Clause, last: Fact) -> list[Fact]:
+    found = _CONTINUED.match(clause.words)
+    if not found:
+        return []
+    if last.attribute and last.attribute.startswith(("self.phone", "self.car", "preference.", "self.laptop")):
+        value = meaning_of(clause.words[found.start("name") :])
+        same = [msgspec.structs.replace(last, content=clause.said, value=value, corrects=True)]
+        return same if value else []
+    if found["name"] in NOT_NAMES:
+        return []
+    if not (clause.cased[found.start("name")].isupper() or found.end("name") == len(clause.words)):
+        return []
+    value = name_at(clause.cased, found.start("name"))
     return [msgspec.structs.replace(last, content=clause.said, value=value, corrects=True)]

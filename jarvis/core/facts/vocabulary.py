@@ -2,6 +2,7 @@
 
 A line is `english: other words for it`; plurals are listed where people use them. Accents are left out.
 """
+# ruff: noqa: E501 - a line has all names of one thing
 
 _KIN = """
 mother: mom mum mama mommy maman mere
@@ -30,6 +31,18 @@ friend: mate ami amie pote
 boss: patron patronne cheffe chef manager manageuse
 colleague: coworker co-worker workmate collegue
 neighbour: voisin voisine
+parents:
+in-laws: in_laws beaux-parents
+grandparents: grands-parents
+landlord: landlady proprietaire proprio
+coach: trainer entraineur entraineuse
+stepmother: step-mother stepmom
+stepfather: step-father stepdad
+stepson: step-son
+stepdaughter: step-daughter
+grandson: petit-fils
+granddaughter: petite-fille
+twins: jumeaux jumelles
 roommate: flatmate housemate coloc colocataire
 mother-in-law: mother_in_law belle-mere belle_mere
 father-in-law: father_in_law beau-pere beau_pere
@@ -44,8 +57,8 @@ godfather: parrain
 """
 _PET = """
 cat: kitty kitten chat chatte chaton
-dog: puppy doggo pup chien chienne chiot
-rabbit: bunny lapin lapine
+dog: puppy doggo pup chien chienne chiot greyhound labrador poodle beagle terrier retriever husky spaniel dachshund bulldog collie shepherd caniche berger teckel pug corgi
+rabbit: bunny lapin lapine bunnies
 hamster:
 parrot: perroquet
 goldfish: fish poisson poisson_rouge
@@ -85,21 +98,33 @@ nationality: nationalite
 star sign: zodiac_sign signe_astrologique signe_astro
 bank: banque
 gym: salle_de_sport
+timezone: time_zone fuseau_horaire
+driving licence: driving_license driver_s_license licence_de_conduire
+university: uni college universite fac
+team: equipe
+wedding anniversary: anniversaire_de_mariage
+diet: regime
+blood pressure: tension
+hair: cheveux
+eyes: yeux
+job title: intitule_de_poste
+postcode: zip_code code_postal
 school: ecole
 boat: bateau
 instrument:
-operating system: systeme_d_exploitation
+operating system: systeme_d_exploitation os
 browser: navigateur
 """
 _EVENT = """
 birthday: anniversaire
 wedding: mariage
+anniversary:
 exam: examen
 interview: job_interview entretien entretien_d_embauche
 flight: vol avion
 train:
 operation: surgery
-appointment: rendez-vous rdv
+appointment: rendez-vous rdv dentist_appointment doctor_s_appointment
 driving test: permis examen_du_permis
 thesis defence: soutenance
 graduation: remise_des_diplomes
@@ -111,7 +136,7 @@ holiday: vacation vacances holidays
 _JOB = """
 doctor: physician medecin docteur
 nurse: infirmier infirmiere
-teacher: professeur prof enseignant enseignante instituteur institutrice
+teacher: professeur prof maths_teacher enseignant enseignante instituteur institutrice
 engineer: ingenieur ingenieure
 software engineer: ingenieur_logiciel
 developer: programmer coder developpeur developpeuse programmeur dev
@@ -177,168 +202,39 @@ surgeon: chirurgien chirurgienne
 biologist: biologiste
 chemist: chimiste
 butcher: boucher bouchere
-postman: facteur factrice
+postman: postwoman facteur factrice
+paramedic: ambulancier ambulanciere
+barista:
+care worker: aide-soignant aide-soignante
+childminder: nanny nounou assistante_maternelle
+cleaner: femme_de_menage
+realtor: estate_agent agent_immobilier agente_immobiliere
+soldier: militaire soldat soldate
+music teacher: prof_de_musique
+locksmith: serrurier
+bus driver: chauffeur_de_bus
+truck driver: routier routiere chauffeur_routier
+carer:
+speech therapist: orthophoniste
+winemaker: vigneron vigneronne
+delivery driver: courier livreur livreuse coursier
+data scientist: data_analyst
+product manager: product_owner
+sysadmin: systems_administrator system_administrator admin_systeme
+graphic designer: infographiste
+social worker: assistante_sociale
+housewife: stay-at-home_mom stay-at-home_mum stay-at-home_dad mere_au_foyer pere_au_foyer
+tattoo artist: tatoueur tatoueuse
+flight attendant: air_hostess hotesse_de_l_air steward
+editor: redacteur redactrice editeur editrice
+animator: animateur animatrice
+bartender: barman barmaid serveur_dans_un_bar
+radiologist: radiologue
+cardiologist: cardiologue
+entrepreneur: entrepreneuse patron_de_pme
 retired: retraite retraitee a_la_retraite
 unemployed: chomeur chomeuse au_chomage
 freelancer: freelance independant independante
-"""
-_TOPIC = """
-coffee: cafe
-tea: the
-milk: lait
-beer: biere
-wine: vin
-red wine: vin_rouge
-white wine: vin_blanc
-water: eau
-juice: jus
-chocolate: chocolat
-dark chocolate: chocolat_noir
-milk chocolate: chocolat_au_lait
-cheese: fromage
-blue cheese: bleu_d_auvergne
-bread: pain
-butter: beurre
-meat: viande
-fish: poisson
-seafood: fruits_de_mer
-shellfish: crustaces
-mushroom: mushrooms champignon champignons
-olive: olives
-tomato: tomatoes tomate tomates
-onion: onions oignon oignons
-garlic: ail
-aubergine: eggplant aubergines
-coriander: cilantro coriandre
-ginger: gingembre
-cinnamon: cannelle
-peanut: peanuts cacahuete cacahuetes arachide arachides
-nuts: nut noix
-egg: eggs oeuf oeufs
-strawberry: strawberries fraise fraises
-raspberry: raspberries framboise framboises
-apple: apples pomme pommes
-lemon: citron
-rice: riz
-pasta: pates
-potato: potatoes pomme_de_terre pommes_de_terre
-spinach: epinards
-broccoli: brocoli brocolis
-carrot: carrots carotte carottes
-salad: salade
-soup: soupe
-spicy food: nourriture_epicee plats_epices
-ice cream: glace glaces
-pollen:
-gluten:
-lactose:
-penicillin: penicilline
-aspirin: aspirine
-cats: chats cat_hair poils_de_chat
-dogs: chiens
-dust: poussiere dust_mites acariens
-bee: bees bee_stings abeille abeilles piqures_d_abeille
-wasp: wasps guepe guepes
-football: soccer foot
-tennis:
-swimming: natation nager
-running: jogging course_a_pied courir footing
-hiking: randonnee randonnees rando
-climbing: rock_climbing escalade
-skiing: ski
-cycling: cyclisme velo
-dancing: dance danse danser
-painting: peinture peindre
-drawing: dessin dessiner
-reading: lecture lire
-cooking: cuisine cuisiner
-gardening: jardinage jardiner
-fishing: peche
-chess: echecs
-horse riding: horseback_riding equitation
-sailing: voile
-knitting: tricot tricoter
-pottery: poterie
-photography: photographie photo
-singing: chant chanter
-guitar: guitare
-violin: violon
-cello: violoncelle
-drums: batterie
-flute:
-trumpet: trompette
-music: musique
-classical music: musique_classique
-movies: films cinema
-horror movies: horror_films films_d_horreur
-books: livres
-travelling: traveling travel voyager voyages
-rain: pluie
-snow: neige
-winter: hiver
-summer: ete
-autumn: fall automne
-spring: printemps
-sea: mer
-mountain: mountains montagne
-beach: plage
-countryside: campagne
-crowds: foule
-noise: bruit
-blue: bleu
-red: rouge
-green: vert
-yellow: jaune
-black: noir
-white: blanc
-purple: violet
-pink: rose
-grey: gray gris
-dark blue: navy_blue navy bleu_marine bleu_fonce
-english: anglais
-french: francais
-spanish: espagnol
-german: allemand
-italian: italien
-japanese: japonais
-portuguese: portugais
-chinese: mandarin chinois
-arabic: arabe
-russian: russe
-dutch: neerlandais
-korean: coreen
-color: couleur
-dish: plat meal
-food: nourriture
-film: movie
-book: livre
-song: chanson
-singer: chanteur chanteuse
-band: group groupe
-drink: boisson
-dessert:
-fruit:
-vegetable: legume
-season: saison
-sport:
-animal:
-author: writer auteur autrice ecrivain
-day: jour
-flower: fleur
-restaurant:
-number: chiffre nombre
-vegetarian: veggie vegetarien vegetarienne
-vegan: vegetalien vegane
-pescatarian: pescetarian pescetarien pescetarienne
-lactose intolerant: intolerant_au_lactose intolerante_au_lactose
-coeliac: celiac coeliaque
-married: marie mariee
-single: celibataire
-divorced: divorce divorcee
-engaged: fiance fiancee
-widowed: widow widower veuf veuve
-pacs: pacse pacsee
-electric car: voiture_electrique
 """
 _MONTH = """
 january: jan janvier
@@ -365,8 +261,8 @@ tomorrow: demain
 """
 
 
-def _meanings(lines: str) -> dict[str, str]:
-    """Each word and its English one."""
+def meanings(lines: str) -> dict[str, str]:
+    """Return each word of a table with its English one."""
     meaning: dict[str, str] = {}
     for line in lines.strip().splitlines():
         english, _, others = line.partition(":")
@@ -374,10 +270,9 @@ def _meanings(lines: str) -> dict[str, str]:
     return meaning
 
 
-KIN = _meanings(_KIN)
-PET = _meanings(_PET)
-THING = _meanings(_THING)
-EVENT = _meanings(_EVENT)
-JOB = _meanings(_JOB)
-TOPIC = _meanings(_TOPIC)
-DATE = _meanings(_MONTH)
+KIN = meanings(_KIN)
+PET = meanings(_PET)
+THING = meanings(_THING)
+EVENT = meanings(_EVENT)
+JOB = meanings(_JOB)
+DATE = meanings(_MONTH)

@@ -8,47 +8,40 @@ import math
 import re
 from collections import Counter
 
+from jarvis.core.gate.issued_keys import holds_issued_key
 from jarvis.core.gate.numbers import holds_number
+from jarvis.core.gate.unlocking import opens_something
 from jarvis.core.languages import unaccented, visible, word_set
 
-# Shapes their issuers document. The look-behind lets a match begin only where a run of such characters begins.
-_KEY_SHAPE = re.compile(
-    r"""(?<![\w-])(?:
-      (?:sk|pk|rk)[-_](?=[\w-]*\d)[\w-]{16,}        # OpenAI, Anthropic, Stripe
-    | gh[opsur]_\w{20,} | github_pat_\w{20,}        # GitHub
-    | glpat-[\w-]{16,} | npm_\w{20,} | hf_\w{20,}   # GitLab, npm, Hugging Face
-    | (?:AKIA|ASIA)[A-Z0-9]{16} | AIza[\w-]{30,}    # AWS, Google
-    | xox[a-z]-[\w-]{10,} | xapp-[\w-]{10,}         # Slack
-    | SG\.[\w-]{16,}\.[\w-]{16,} | whsec_\w{16,}    # SendGrid, Stripe
-    | eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*               # JSON Web Token
-    | \d{8,10}:AA[\w-]{30,}                         # Telegram
-    )""",
-    re.VERBOSE,
-)
-_PEM = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY")
-_URL_LOGIN = re.compile(r"://[^\s/:@]{1,64}:[^\s/:@]{3,128}@")
 _LONG_TOKEN = re.compile(r"(?<![\w+/=.-])[\w+/=.-]{16,}")
 _WORD = re.compile(r"[a-z]+")
 _KEY_WORDS = word_set("""
     api key keys token tokens secret secrets credential credentials bearer auth authorization cle cles
-    jeton jetons identifiants licence license
+    jeton jetons identifiants licence license password passwd passphrase passe mdp pwd
+""")
+# What a long token is, named right before it, when it is no secret.
+_OTHERWISE_NAMED = word_set("""
+    commit commits sha hash checksum digest uuid guid tracking parcel suivi colis order commande isbn serial revision branch
 """)
 _PASSWORD_WORDS = word_set("""
+    puk ni nino passport passeport verrouillage
+    codes card visa mastercard amex cb carte secu securite nir insurance login log connexion psw pswd token key cle jeton answer reponse
     password passwords passwd passwort pass passphrase passcode pwd pw passe mdp code wifi wi cle
     digicode secret secrete pin cvv cvc cryptogramme otp ssn social
 """)
 _SEED_NAMES = word_set("""
-    seed mnemonic mnemonique recovery recuperation wallet portefeuille backup secrete
+    twelve douze seed mnemonic mnemonique recovery recuperation wallet portefeuille backup secrete
 """)
 
 _WORDS_FOR_IT = (
     r"(?:password|passwords|passwd|passwort|pass-?phrase|pass-?code|pwd|pass ?word|pw|mot de passe|mots de passe|mdp|code (?:wifi|secret)|cle (?:du )?wi-?fi"
     r"|(?:alarm|safe|door|gate|lock|access|entry) code|code (?:de l'alarme|d'alarme|du coffre|de la porte|d'entree|d'acces|de l'immeuble)|digicode"
-    r"|secret question answer|phrase secrete)"
+    r"|secret question answer|phrase secrete|passe-partout|pass ?phrase|security (?:question )?answer|(?:answer to|reponse a) (?:my |the |ma |la )?(?:security|secret) question|reponse secrete|(?:wpa|network|security) key|cle (?:de securite|reseau))"
 )
 _NUMBERED = (
     r"(?:pin|pin code|pin number|code pin|code secret|code de (?:ma |la )?(?:carte|cb)(?: bancaire| bleue)?|code cb|cvv|cvc|cryptogramme"
-    r"|security code|code de securite|unlock code|code de deverrouillage|otp|one-time code|code (?:de )?verification|verification code|(?:alarm|safe|door|gate|access) code|digicode)"
+    r"|security code|code de securite|unlock pattern|unlock code|code de deverrouillage|otp|one-time code|code (?:de )?verification|verification code|(?:alarm|safe|door|gate|access|entry|building|garage|phone|screen|lock|keypad|unlocking) code|digicode|puk|puk code|code puk"
+    r"|code (?:de |du |d'|de l'|de la |des )(?:mon |ma |la |l')?(?:telephone|tel|portable|iphone|portail|garage|coffre|cadenas|valise|alarme|immeuble|entree|porte|maison|appart|appartement|hall|deverrouillage|verrouillage|boite a cles))"
 )
 _IS = r"(?:\s*(?:=|:|->|=>)\s*|\s+(?:is|was|are|being|as|to|est|etait|c'est|sera|en|'s)\s*:?\s+|'s\s+)"
 # As in: password is ..., "mot de passe du wifi : ...", "changed my password to ..."
@@ -58,8 +51,27 @@ _ADJACENT = re.compile(
     rf"\b{_WORDS_FOR_IT}\s+(?:(?:pour|par|with|for|en|contre|into)\s+)?[\"'«“(]?(?P<value>[^\s\"'»”]{{4,128}})"
 )
 _GIVEN_BACK = re.compile(rf"(?<!\S)[\"'«“]?(?P<value>\S{{4,64}}?)[\"'»”]? (?:is|was|est|c'est|as|comme) (?:my|our|the|mon|notre|le|the new|mon nouveau)?(?: \w{{1,15}}){{0,2}} ?{_WORDS_FOR_IT}\b")  # fmt: skip
-_NUMBER_GIVEN = re.compile(rf"\b{_NUMBERED}\b(?:(?: [a-z'.-]{{1,15}}){{0,6}}?)(?:{_IS}|\s+)[\"'«“(]?\s?\d(?:[ -]?\d){{2,7}}(?![\w/])")  # fmt: skip
-_SOCIAL = re.compile(r"\b(?:ssn|social security)\b[^\n\d]{0,40}\d{3}[- ]?\d{2}[- ]?\d{4}\b")
+_NUMBER_GIVEN = re.compile(rf"\b{_NUMBERED}\b(?:(?: [a-z'.-]{{1,15}}){{0,6}}?)(?:{_IS}|,?\s+c'est\s+|\s+)(?:(?:le|the|now|still|toujours|maintenant) )?[\"'«“(]?\s?[a-d]?\d(?:[ -]?\d){{2,7}}[a-d]?(?![\w/])")  # fmt: skip
+# A number said to be a card's or an insured person's is one, even with a digit wrong.
+_NAMED_NUMBER = re.compile(
+    r"\b(?:(?:credit|debit|bank|my|the) card(?: number)?|visa|mastercard|amex|cb|carte (?:bancaire|bleue|de credit)|numero de (?:ma |la )?carte)(?: number| no)?(?:\s*[:=]\s*|\s+(?:is|est|c'est|ends?)\s+|\s+)\d(?:[ -]?\d){12,18}(?!\d)"
+    r"|\b(?:secu|securite sociale|nir|social security|ssn|national insurance)\b[^\n\d]{0,30}\d(?:[ .-]?[\dab]){8,14}(?!\d)|\bnational insurance\b[^\n]{0,20}\b[a-z]{2} ?\d\d ?\d\d ?\d\d ?[a-d]\b"
+    r"|\b(?:ni|nino)\b[^\n]{0,20}\b[a-z]{2} ?\d\d ?\d\d ?\d\d ?[a-d]\b"
+    r"|\b(?:passport|passeport)\b[^\n\d]{0,30}\b[a-z]{0,2}\d{2}[a-z]{0,2}\d{5,7}\b"
+)
+_PHRASE = re.compile(r"\bpass-?(?:phrase|word) (?P<value>[a-z]{3,12}(?: [a-z]{3,12}){3,6})(?=[.!?,]|$)")
+_CODES = re.compile(
+    r"\b(?:(?:backup|recovery|2fa|mfa|one-time|scratch|login|sms|confirmation|secours|recuperation|verification|authentification) codes?|codes? (?:de |d')(?:secours|recuperation|verification|authentification|validation|confirmation|connexion)|codes? sms)\b(?: \w+){0,5}?(?:\s*[:=]\s*|\s+(?:is|are|was|est|sont|c'est|recu|received|:)\s+)(?:\w+ )?[\"'«]?\s?(?=[\w-]*\d)[\w-]{4,}"
+)
+_LOGIN = re.compile(
+    r"\b(?:pass|login|log-in|connexion|pw|pwd|psw|pswd)\s*(?:=|:|\bis\b|\best\b|c'est)\s*[\"'«]?(?P<value>[^\s,;]{4,64})"
+)
+_KEY_GIVEN = re.compile(
+    r"(?i:\b(?:(?:api|secret|access|private|admin|licen[cs]e|product|activation|encryption|ssh|auth|bearer|personal|deploy|refresh|session)(?: access)? (?:key|token|secret|code)|(?:cle|jeton|token|code) (?:d'|de |du |des )?(?:api|acces|secrete?|prive|privee|licence|activation|produit|admin)|client secret)\b)(?: (?:for|of|to|pour|de|du|on|a) (?:\w+ ){1,4})?\s?(?:(?:=|:)\s*|(?:is|est|c'est|was)\s+)?[\"'«]?(?P<value>[\w+/=.-]{8,200})"
+)
+_SOCIAL = re.compile(
+    r"\b(?:ssn|social security|my social|his social|her social)\b[^\n\d]{0,40}\d{3}[- ]?\d{2}[- ]?\d{4}\b"
+)
 # What follows "my password is" in talk about it. After ":" and "=" nearly everything is a value.
 _TALK = word_set("""
     a an the my your our his her in on at by for with without from of to too so very not no never always
@@ -80,6 +92,9 @@ _TALK = word_set("""
     reinitialise enregistre stocke garde note ecrit chiffre protege connu partage vide pret la-bas ici
     quelque rien noir c'est il elle ce cette ces nul pourri refuse accepte demande
 """)  # fmt: skip
+_STILL = word_set(
+    "still now currently always simply just actually toujours maintenant desormais encore simplement juste"
+)
 # "My password manager is ...": not the password itself.
 _THINGS_OF = word_set("""
     manager managers generator policy policies hygiene strength hint field box reset expiry rules
@@ -104,7 +119,7 @@ _SEED_LENGTHS = frozenset((12, 15, 18, 21, 24))
 def holds_secret(text: str) -> bool:
     """Whether `text` gives a secret away."""
     shown = visible(text)
-    if _KEY_SHAPE.search(shown) or _PEM.search(shown) or _URL_LOGIN.search(shown) or holds_number(shown):
+    if holds_issued_key(shown) or holds_number(shown):
         return True
     cased = unaccented(shown)
     plain = cased.lower()
@@ -115,6 +130,7 @@ def holds_secret(text: str) -> bool:
     return (
         (not words.isdisjoint(_PASSWORD_WORDS) and _gives_password(plain, cased))
         or (not words.isdisjoint(_KEY_WORDS) and _gives_key(plain, cased))
+        or opens_something(plain)
         or _gives_seed(plain, named=not words.isdisjoint(_SEED_NAMES))
     )
 
@@ -132,14 +148,21 @@ def _gives_password(plain: str, cased: str) -> bool:
             for form in (_ADJACENT, _GIVEN_BACK)
             for found in form.finditer(plain)
         )
+        or any(_is_phrase(found["value"]) for found in _PHRASE.finditer(plain))
         or bool(_NUMBER_GIVEN.search(plain))
         or bool(_SOCIAL.search(plain))
+        or bool(_NAMED_NUMBER.search(plain))
+        or bool(_CODES.search(plain))
+        or any(_looks_made_up(found["value"]) for found in _LOGIN.finditer(plain))
+        or any(_is_random(found["value"], 8) for found in _KEY_GIVEN.finditer(cased))
     )
 
 
 def _is_value(text: str) -> bool:
     """Whether what follows "my password is" is one, rather than talk about it."""
     words = re.split(r"[.!?,;](?=\s|$)|\n", text)[0].split()
+    while len(words) > 1 and words[0].lower() in _STILL:
+        words = words[1:]
     if not words:
         return False
     first = words[0].strip(_PUNCTUATION)
@@ -151,6 +174,11 @@ def _is_value(text: str) -> bool:
     talk = sum(word in _TALK or word.endswith(("ly", "ing")) for word in lowered)
     # One to five bare words without any of talk: "swordfish", "correct horse battery staple".
     return (talk == 0 and len(words) <= 5) or (len(words) >= 4 and talk <= 1 and lowered[0] == "correct")
+
+
+def _is_phrase(text: str) -> bool:
+    words = text.split()
+    return len(words) >= 4 and sum(word in _TALK for word in words) <= 1
 
 
 def _looks_made_up(word: str) -> bool:
@@ -184,14 +212,16 @@ def _gives_key(plain: str, cased: str) -> bool:
             found[0][:256].rpartition("=") if "=" in found[0].rstrip("=") else ("", "", found[0][:256])
         )
         near = f"{plain[max(0, found.start() - 60) : found.start()]} {name.lower()} {plain[found.end() : found.end() + 30]}"
+        if not _OTHERWISE_NAMED.isdisjoint(_WORD.findall(plain[max(0, found.start() - 20) : found.start()])):
+            continue
         if _is_random(assigned) and not _KEY_WORDS.isdisjoint(_WORD.findall(near)):
             return True
     return False
 
 
-def _is_random(token: str) -> bool:
+def _is_random(token: str, least: int = 16) -> bool:
     if (
-        len(token) < 16
+        len(token) < least
         or not any(c.isdigit() for c in token)
         or not any(c.isalpha() for c in token)
         or ("/" in token[:-20] and "." in token)
@@ -199,7 +229,7 @@ def _is_random(token: str) -> bool:
         return False
     counts = Counter(token)
     bits = -sum(n / len(token) * math.log2(n / len(token)) for n in counts.values())
-    return bits >= 3.0
+    return bits >= (3.0 if least >= 16 else 2.5)
 
 
 def _gives_seed(plain: str, *, named: bool) -> bool:

@@ -1,4 +1,6 @@
-"""Whether a text holds a number with a check digit that opens an account: payment card, IBAN, French social security."""
+"""Whether a text holds a number with a check digit that opens an account: payment card, IBAN, French social security;
+or one whose shape alone tells it: British national insurance, American social security.
+"""
 # ruff: noqa: E501 - a pattern is read whole, on one line
 
 import re
@@ -10,6 +12,11 @@ _IBAN = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,32
 _NIR = re.compile(
     r"(?<!\d)([1-478])[ .-]?(\d{2})[ .-]?(0[1-9]|[1-9]\d)[ .-]?(\d{2}|2[ABab])[ .-]?(\d{3})[ .-]?(\d{3})[ .-]?(\d{2})(?!\d)"
 )
+# Prefixes and suffix as HMRC allots them (NIM39110); without a check digit, only the spaced form speaks for itself.
+_NATIONAL_INSURANCE = re.compile(r"(?<![A-Za-z0-9])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d\d \d\d \d\d [A-D](?![A-Za-z0-9])", re.ASCII)  # fmt: skip
+# Areas, groups and serials that the Social Security Administration allots.
+_SOCIAL_SECURITY = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])", re.ASCII)
+_OF_GOODS = re.compile(r"\b(?:order|tracking|part|item|model|ref|reference|serial|case|ticket|commande|suivi|article|dossier)\b", re.IGNORECASE)  # fmt: skip
 # Issuers' prefixes and lengths (ISO/IEC 7812); a number of another shape is no card, whatever its check digit.
 _CARDS = re.compile(r"(?:4\d{12}|4\d{15}|4\d{18}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d|4[4-9]\d)\d{12}|62\d{14}|35\d{14}|3[068]\d{12}|(?:50|5[6-9]|6[0-9])\d{14})")  # fmt: skip
 _CARD_LENGTHS = (13, 14, 15, 16, 19)
@@ -23,7 +30,16 @@ _IBAN_LENGTHS = {
 
 
 def holds_number(text: str) -> bool:
-    return _holds_card(text) or _holds_iban(text) or _holds_social_security(text)
+    return (
+        _holds_card(text)
+        or _holds_iban(text)
+        or _holds_social_security(text)
+        or bool(_NATIONAL_INSURANCE.search(text))
+        or any(
+            not _OF_GOODS.search(text, max(0, found.start() - 30), found.start())
+            for found in _SOCIAL_SECURITY.finditer(text)
+        )
+    )
 
 
 def _holds_card(text: str) -> bool:

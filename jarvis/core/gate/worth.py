@@ -4,8 +4,9 @@
 import re
 
 from jarvis.core.facts.answers import wish_in
-from jarvis.core.facts.clauses import COMMAND, Clause, clauses_of
+from jarvis.core.facts.clauses import Clause, clauses_of
 from jarvis.core.facts.extraction import facts_in
+from jarvis.core.facts.openings import COMMAND
 from jarvis.core.languages import word_set
 
 # Words of which small talk is made. A clause of nothing else says nothing that is worth finding again.
@@ -34,7 +35,7 @@ _EMPTY_WORDS = word_set("""
     understood until up us use used useful user usual very via wait waiting want wanted wanting was way
     we well were what whatever when where whether which while who whole why will wish with without word
     wonderful wondering wonder work worked working works worry worries would wow write wrong yay yeah
-    yep yes yesterday-lol yet you your yours yourself yup answer answers asked bot assistant
+    yep yes yesterday-lol hate hates happens happen happened hurt hurts head ache aches tv using girl boy yet you your yours yourself yup answer answers asked bot assistant
     computer-joke ai jarvis human robot weather rain raining sunny cold hot weekend week year true
     talked enough cheers buddy mate friend bro dude welcome appreciated apologies apologise apologize
     pleasure luck fingers crossed sleep bed eat eating lunch dinner breakfast hungry break shower busy
@@ -76,7 +77,7 @@ _EMPTY_WORDS = word_set("""
 
 # "I need a recipe", "je voudrais savoir": a request in the shape of a statement.
 _REQUEST = re.compile(
-    r"(?:i would (?:really )?appreciate|j apprecierais|(?:i|we) (?:really |just |also )?(?:need|want|would like|would love|am looking for|look for|was wondering|wonder|am wondering|have|had|am trying|got|am curious|am asking|could use) "
+    r"(?:i would (?:really )?appreciate|je apprecierais|(?:i would like|i want|i will (?:take|have)|i choose|give me|je voudrais|je veux|je choisis|je prends) (?:the|that|la|le|l|ce|cette|celui|celle)\b|(?:i|we) (?:really |just |also )?(?:need|want|would like|would love|am looking for|look for|was wondering|wonder|am wondering|have|had|am trying|got|am curious|am asking|could use) "
     r"(?:to (?:know|see|understand|hear|ask|learn (?:more )?about|read|get|find|write|talk|chat|have a (?:recipe|list|joke|poem))|you to|your|help|some (?:help|ideas?|advice|tips|inspiration|suggestions?|information)|if|how|what|why|whether|about|more|"
     r"(?:a|an|another|the|one|two|three|some|\d+) (?:\w+ ){0,3}?(?:question|questions|recipe|list|summary|poem|story|joke|explanation|translation|example|email|letter|script|function|regex|idea|ideas|tip|tips|synonym|"
     r"word|name|title|riddle|quote|song|definition|code|text|essay|answer|quiz|fact|command|query|formula))"
@@ -98,14 +99,34 @@ _WHEN = re.compile(
     r"demain|hier|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|janvier|fevrier|mars|avril|mai|juin|juillet|aout|septembre|octobre|novembre|decembre|ce soir|ce week-end|"
     r"(?:la semaine|le mois|l annee|l an) (?:prochaine?|derniere?|passee?)|cet(?:te)? (?:ete|hiver|apres-midi|semaine|annee)|dans \d+ (?:jours|semaines|mois)|a \d+ ?h)\b"
 )
-_NAMED = re.compile(r" (?!I\b|Jarvis\b|OK\b|AI\b|LOL\b|IA\b)[A-Z][a-z]+")
+_NAMED = re.compile(
+    r" (?!English\b|French\b|Spanish\b|German\b|Italian\b|Python\b|Java\b|Docker\b|Excel\b|Batman\b|I\b|Jarvis\b|OK\b|AI\b|LOL\b|IA\b)[A-Z][a-z]+"
+)
 # What is somebody's: "my landlord", "notre chaudière". Of one's mind, day or turn nobody needs to be told.
 _OURS = re.compile(
     r"\b(?:my|our|mon|ma|mes|notre|nos) (?!mind|bad|day|god|goodness|turn|way|point|apologies|pleasure|fault|mistake|question|head|word|avis|tour|dieu|cote|faute|erreur|"
-    r"question|reponse|part|tete|plaisir|pote|friend|kind|favo)\w{3,}"
+    r"question|reponse|part|tete|plaisir|pote|friend|kind|favo|good|coffee|cafe\b|internet|wi-?fi|lunch|dinner|breakfast|dejeuner|nap\b|sieste|shower|douche|turn|parole|oeil|code|text|texte|function|fonction|script|program|query|requete|essay|sentence|paragraph|file|fichier|regex|loop|boucle|build|bug|prompt|previous|last (?:message|question)|dernier message|input|output|test|tests|algorithm|docker|git|html|css|json|sql|error|points?\b)\w{2,}"
 )
 # "Marc a eu son bac": a name that opens the clause counts when something is theirs.
 _SOMEONE = re.compile(r"[A-Z][a-z]+ .*\b(?:his|her|their|son|sa|ses|leur|leurs)\b")
+# "See you tomorrow", and what one is doing while one writes.
+_FAREWELL = re.compile(
+    r"(?:(?:i will |i )?(?:see|talk to|speak to|catch|chat with) (?:you|ya|u)\b|(?:talk|speak|chat) (?:soon|later|tomorrow)|until (?:tomorrow|next)|(?:have|enjoy) (?:a|an|your)\b|"
+    r"(?:on|je) (?:se|te|vous) (?:re)?(?:parle|voit|vois|capte|dit|retrouve|tient|ecrit|contacte)|i will be (?:right )?back|back (?:from|in)\b|je reviens\b|a (?:demain|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|plus|bientot|tout)\b|bon(?:ne)? \w+)"
+)
+_MEANWHILE = re.compile(
+    r"(?:i am (?!planning|getting|moving|thinking|organi[sz]ing|preparing|seeing|flying|leaving|expecting|building|renovating|saving|hoping|launching|selling|buying)\w+ing|je (?:essaie|tente|cherche) (?:de|d|a)|je suis en train)\b"
+)
+_WORK_AT_HAND = re.compile(
+    r"(?:my|mon|ma|mes|the|le|la|this) (?:\w+ )?(?:code|text|texte|function|fonction|script|program|query|essay|sentence|phrase|regex|build|prompt|file|fichier)\b"
+)
+_JOKE = re.compile(
+    r"(?:i am|je suis) (?:\w+ ){1,3}(?:lol|mdr|haha|ptdr|jk|xd|lmao)$|.* (?:jk|just kidding|je rigole|je plaisante)$"
+)
+# Persons and things of one's life that people name without "my".
+_KNOWN_ONES = re.compile(
+    r"(?:the|le|la|les|l) (?:\w+ )?(?:landlord|landlady|kids|neighbou?rs?|boss|plumber|electrician|doctor|vet|baby|dog|cat|kitchen|boiler|garden|car|proprietaire|voisine?s?|enfants|patronne?|plombier|medecin|veto|bebe|chien|chat|chaudiere|cuisine|jardin|voiture|petite?s?)\b"
+)
 _TO_JARVIS = re.compile(
     r"(?:you|your|it|that|this|tu|t|ton|ta|tes|vous|c|ca|cela|there|il (?:y|fait|faut|pleut)|le temps|the weather)\b"
 )
@@ -126,12 +147,19 @@ def _is_worth(clause: Clause) -> bool:
         return _says_something(words)
     if clause.is_question or COMMAND.match(words) or _REQUEST.match(words):
         return False
-    if not _says_something(words):
+    if (
+        not _says_something(words)
+        or _FAREWELL.match(words)
+        or _JOKE.match(words)
+        or _WORK_AT_HAND.match(words)
+    ):
         return False
+    told = sum(word not in _EMPTY_WORDS and word != "," for word in words.split())
+    if _KNOWN_ONES.match(words) and told >= 3:
+        return True
     if _OWN.search(words):
-        told = sum(word not in _EMPTY_WORDS and word != "," for word in words.split())
         placed = _WHEN.search(words) or _OURS.search(words) or _NAMED.search(clause.cased)
-        if told < 2 and not placed:
+        if told < (4 if _MEANWHILE.match(words) else 2) and not placed:
             return False
         return not _TO_JARVIS.match(words) or bool(_WHEN.search(words))
     placed = _WHEN.search(words) or _NAMED.search(clause.cased) or _SOMEONE.match(clause.cased)
