@@ -1,4 +1,4 @@
-"""The commands of the README and of docs/api.md, run as they stand there against a running server."""
+"""The commands of the README and of the pages in docs, run as they stand there against a running server."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import API, README, blocks
+from tests.documents import API, MEMORY, README, blocks
 from tests.running import Running
 
 PLACEHOLDERS = {"PUT THE ID HERE": "conversation_id"}
@@ -22,7 +22,9 @@ def examples(document: Path) -> list[str]:
     return [text for text in blocks(document.read_text(), "sh") if text.startswith(("curl", PYTHON))]
 
 
-@pytest.mark.parametrize("commands", [examples(README), examples(API)], ids=["README", "api"])
+@pytest.mark.parametrize(
+    "commands", [examples(README), examples(API), examples(MEMORY)], ids=["README", "api", "memory"]
+)
 async def test_every_example_works_as_it_is_pasted(
     server: Running, commands: list[str], tmp_path: Path
 ) -> None:
