@@ -2,12 +2,15 @@
 
 JarvisError
 ├── Invalid            400  the request itself is wrong; carries the field
+├── InvalidAudio       400  what was sent holds no sound that can be decoded
 ├── NotFound           404  also for what belongs to someone else
 ├── Conflict           409  what is asked does not fit what is there
 ├── Busy               409  the conversation is answering already
+├── TooLarge           413  more bytes or seconds of sound than are taken
 ├── Overloaded         503  a bounded queue is full
 ├── Draining           503  the process is about to end
 ├── Unavailable        503  something Jarvis depends on is away
+│   └── Unreachable         nobody answers at its address
 └── TimedOut           504  something Jarvis depends on did not answer in time
 Refused                     what the HTTP edge turns away (405, 413, 415, ...)
 
@@ -25,6 +28,7 @@ Dependency = Literal["database", "llm", "memory", "stt", "tts"]
 PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_request": (400, "The request is not valid"),
     "message_too_large": (400, "The message does not fit the model's window"),
+    "invalid_audio": (400, "The audio is not understood"),
     "origin_not_allowed": (403, "This origin is not allowed"),
     "host_not_allowed": (403, "This host name is not allowed"),
     "not_found": (404, "Not found"),
@@ -41,7 +45,11 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "database_unavailable": (503, "The database is not available"),
     "llm_unavailable": (503, "The language model is not available"),
     "memory_unavailable": (503, "The memory is not available"),
+    "stt_unavailable": (503, "Speech recognition is not available"),
+    "tts_unavailable": (503, "Speech synthesis is not available"),
     "llm_timeout": (504, "The language model took too long"),
+    "stt_timeout": (504, "Speech recognition took too long"),
+    "tts_timeout": (504, "Speech synthesis took too long"),
 }
 """code -> (HTTP status, title); the contract's section 1, as far as it is built."""
 
@@ -89,6 +97,10 @@ class MessageTooLarge(JarvisError):
     code = "message_too_large"
 
 
+class InvalidAudio(JarvisError):
+    code = "invalid_audio"
+
+
 class NotFound(JarvisError):
     code = "not_found"
 
@@ -105,6 +117,10 @@ class Busy(JarvisError):
 
     def __init__(self) -> None:
         super().__init__("The conversation is answering already; wait, or send if_busy: interrupt.")
+
+
+class TooLarge(JarvisError):
+    code = "too_large"
 
 
 class Overloaded(JarvisError):
@@ -129,6 +145,10 @@ class Unavailable(JarvisError):
         super().__init__(detail)
         self.dependency: Dependency = dependency
         self.code = f"{dependency}_unavailable"
+
+
+class Unreachable(Unavailable):
+    """Nobody answers at its address: nothing was asked, and asking again at once is of no use."""
 
 
 class TimedOut(JarvisError):
