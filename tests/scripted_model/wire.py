@@ -22,6 +22,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: dict[str, str]
     body: bytes
     keep_alive: bool = True
+    headers: dict[str, str] = {}
+    """By their names in lower case."""
 
 
 class RequestParser:
@@ -55,6 +57,7 @@ class RequestParser:
             query=dict(parse_qsl(query)),
             body=body,
             keep_alive=headers.get("connection", "").lower() != "close",
+            headers=headers,
         )
 
 
