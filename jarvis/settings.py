@@ -25,6 +25,10 @@ LOCAL_ORIGINS = (
 IGNORED = ("AUDIO_ENGINE_URL", "HOME_ASSISTANT_URL", "HOME_ASSISTANT_TOKEN")
 """Names the earlier servers read; accepted, and said to have no effect."""
 
+URLS = (
+    *("DATABASE_URL", "QDRANT_URL", "OLLAMA_URL", "OPENAI_BASE_URL"),
+    *("STT_URL", "TTS_URL", "PYTHON_BRIDGES_URL"),
+)
 MIN_NUM_CTX = 512
 ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 HIDDEN = r"\1***@"
@@ -34,6 +38,13 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400, description="seconds, more than
 Patience = Annotated[float, Meta(ge=0, le=3_600, description="seconds, 0 to 3600")]
 Bytes = Annotated[int, Meta(ge=1024, le=2**30, description="a number of bytes, 1024 to 1073741824")]
 Url = Annotated[str, Meta(pattern=r"^(https?://\S+)?$", description="an http:// or https:// address")]
+SpeechUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^((tcp|https?)://\S+)?$",
+        description="tcp://host:port of a Wyoming server, or an http(s) address ending in /v1",
+    ),
+]
 Postgres = Annotated[
     str, Meta(pattern=r"^(postgres(ql)?(\+asyncpg)?://\S+)?$", description="a postgresql:// address")
 ]
@@ -96,6 +107,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     detached_turn_secs: Seconds = 120
     system_prompt: str = PERSONA
 
+    voice: Literal["auto", "off"] = "auto"
+    stt_url: SpeechUrl = ""
+    tts_url: SpeechUrl = ""
+    python_bridges_url: Url = ""
+
     auth_mode: Literal["local"] = "local"
 
     max_body_bytes: Bytes = 1024 * 1024
@@ -103,6 +119,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         32_000
     )
     max_ws_frame_bytes: Bytes = 256 * 1024
+    max_audio_bytes: Bytes = 10 * 1024 * 1024
+    max_audio_secs: Seconds = 120
     max_answer_bytes: Bytes = 256 * 1024
 
     @property
@@ -164,7 +182,7 @@ def ignored_names(environment: Mapping[str, str]) -> list[str]:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
-    for name in ("DATABASE_URL", "QDRANT_URL", "OLLAMA_URL", "OPENAI_BASE_URL"):
+    for name in URLS:
         url: str = getattr(settings, name.lower())
         if not _names_hosts(url):
             yield f"{name} holds {_shown(name, url)}; allowed: an address with a host and a port number."

@@ -59,6 +59,7 @@ async def running(database_url: str, model_url: str, **settings: str) -> AsyncGe
         "OLLAMA_URL": model_url,
         "EMBED_BACKEND": "ollama",
         "OLLAMA_EMBED_MODEL": EMBEDDING_MODEL.name,
+        "VOICE": "off",
         "LOG_LEVEL": "WARNING",
     } | {name.upper(): value for name, value in settings.items()}
     with tempfile.TemporaryDirectory(prefix="jarvis-test-") as data_dir:
@@ -75,7 +76,7 @@ async def _running(loaded: Settings) -> AsyncGenerator[Running]:
     async with open_assembly(loaded, place=f"test:{port}") as assembly:
         serving = asyncio.create_task(serve(build_app(loaded, assembly, port=port), listener, stop=stop))
         url = f"http://127.0.0.1:{port}"
-        await _memory_settled(assembly)
+        await _settled(assembly)
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
             yield Running(
                 url=url, ws_url=f"ws://127.0.0.1:{port}/ws", settings=loaded, assembly=assembly, http=http
@@ -84,12 +85,15 @@ async def _running(loaded: Settings) -> AsyncGenerator[Running]:
         await serving
 
 
-async def _memory_settled(assembly: Assembly) -> None:
-    """Wait until meanings can be compared, or cannot: what is recalled meanwhile depends on it."""
+async def _settled(assembly: Assembly) -> None:
+    """Wait until meanings can be compared, and speech heard and spoken, or it is clear that they cannot.
+
+    What is recalled and who answers meanwhile depends on it.
+    """
     health = assembly.services.health
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLED_WITHIN_S):
-            while health.health().services["memory"].status == "starting":
+            while "starting" in {health.health().services[name].status for name in ("memory", "voice")}:
                 await asyncio.sleep(0.01)  # it tells only the health check
                 await health.check()
 
@@ -159,6 +163,7 @@ async def jarvis_process(
                     "PYTHONUNBUFFERED": "1",
                     "PYTHONPATH": str(REPOSITORY),
                     "JARVIS_DATA_DIR": f"{folder}/data",
+                    "VOICE": "off",
                 }
                 | dict(environment)
                 | {"PORT": str(port)},

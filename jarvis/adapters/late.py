@@ -42,6 +42,10 @@ class LateLLM:
         self.progress = reason
         self._settled.set()
 
+    async def settled(self) -> None:
+        """Return once a model has arrived or its start has failed."""
+        await self._settled.wait()
+
     @property
     def model(self) -> str:
         return self._model if self._llm is None else self._llm.model

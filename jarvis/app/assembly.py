@@ -11,6 +11,8 @@ import msgspec
 import structlog
 
 from jarvis import __version__
+from jarvis.adapters.audio.codec import AudioCodec
+from jarvis.adapters.audio.silero import Silero
 from jarvis.adapters.late import LateLLM
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.migrations import HEAD, current_revision, migrate
@@ -18,6 +20,7 @@ from jarvis.adapters.postgres.row_security import verify_row_security
 from jarvis.app.memory import EmbedderStart, keeps_vectors_here, open_vectors
 from jarvis.app.model import ModelStart, choose_backend
 from jarvis.app.services import Parts, build_services
+from jarvis.app.voice import VoiceStart, runs_engines_here
 from jarvis.core.errors import Unavailable
 from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.postgres import start_postgres
@@ -58,9 +61,10 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         backend = await choose_backend(settings)
         data_dir: DataDir | None = None
         supervisor: Supervisor | None = None
-        if not settings.database_url or backend == "embedded" or keeps_vectors_here(settings):
+        starts_parts = not settings.database_url or backend == "embedded" or runs_engines_here(settings)
+        if starts_parts or keeps_vectors_here(settings):
             data_dir = stack.enter_context(DataDir(settings.data_dir))
-        if data_dir and (not settings.database_url or backend == "embedded"):
+        if data_dir and starts_parts:
             supervisor = await stack.enter_async_context(
                 Supervisor(log_dir=data_dir.logs_dir, run_dir=data_dir.run_dir)
             )
@@ -72,6 +76,10 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         model = ModelStart(settings, backend, supervisor=supervisor, data_dir=data_dir)
         embedder = EmbedderStart(settings)
         vectors = await open_vectors(settings, stack, data_dir.vectors_dir if data_dir else None)
+        voice = VoiceStart(settings, supervisor=supervisor, data_dir=data_dir, model_is_up=model.llm.settled)
+        codec = AudioCodec(max_bytes=settings.max_audio_bytes, max_secs=settings.max_audio_secs)
+        detector = Silero()
+        stack.callback(detector.close)
         metrics = Metrics(__version__)
         parts = Parts(
             database=database,
@@ -79,6 +87,11 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             memory_tokens=EMBEDDED_MEMORY_TOKENS if backend == "embedded" else None,
             embedder=embedder.embedder,
             vectors=vectors,
+            transcribers=voice.hearing,
+            synthesizers=voice.speaking,
+            voice_starting=voice.starting,
+            codec=await stack.enter_async_context(codec),
+            detector=detector,
             metrics=metrics,
             place=place,
         )
@@ -94,7 +107,7 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             await prepared.wait()
         await stack.enter_async_context(services.turns.running())
         await services.health.check()
-        for work in (*background, services.health.run, model.run):
+        for work in (*background, services.health.run, model.run, voice.run):
             tasks.start_soon(work)
         if vectors is not None:
             tasks.start_soon(embedder.run)

@@ -26,6 +26,7 @@ from jarvis.app.examination.surroundings import (
     examine_settings,
     examine_versions,
 )
+from jarvis.app.examination.voice import examine_voice
 from jarvis.settings import Settings
 
 DEADLINE_S = 3.0
@@ -51,6 +52,7 @@ async def examine(settings: Settings, directory: Path, environment: Mapping[str,
         "postgres": examine_database(settings),
         "language_model": examine_model(settings),
         "memory": examine_memory(settings),
+        "voice": examine_voice(settings),
         "server": examine_port(settings),
     }
     findings = await asyncio.gather(*map(_within_deadline, looks.values()))

@@ -3,6 +3,7 @@
 import os
 import resource
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,25 @@ from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.adapters.turn_log import InProcessTurnLog
 from jarvis.core.ports import Embedder, VectorStore
 from jarvis.core.remembering import memories_in
+from jarvis.core.speech import Codec, SpeechDetector
 from jarvis.services.admission import Admission
 from jarvis.services.conversations import Conversations
 from jarvis.services.erasure import Erasure
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck, MemoryUsage, Probe, ServiceName
 from jarvis.services.identity import LocalIdentity
+from jarvis.services.interruptions import Interruptions
 from jarvis.services.memory import Memories
 from jarvis.services.memory_index import MemoryIndex
 from jarvis.services.orchestrator import Orchestrator, Policy
 from jarvis.services.remembering import Remembering
+from jarvis.services.speaking import Speaking
 from jarvis.services.summaries import Summaries
+from jarvis.services.synthesizers import Synthesizers
 from jarvis.services.titles import Titles
+from jarvis.services.transcribers import Transcribers
 from jarvis.services.turns import Limits, Turns
+from jarvis.services.voice import SpeechService
 from jarvis.settings import Settings
 from jarvis.telemetry import Metrics
 from jarvis.web.context import Services
@@ -53,6 +60,11 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     memory_tokens: int | None
     embedder: Embedder
     vectors: VectorStore | None
+    transcribers: Transcribers
+    synthesizers: Synthesizers
+    voice_starting: Callable[[], str | None]
+    codec: Codec
+    detector: SpeechDetector
     metrics: Metrics
     place: str
 
@@ -87,12 +99,20 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         feed=feed,
         reporter=reporter,
     )
+    voice = SpeechService(
+        transcribers=parts.transcribers,
+        synthesizers=parts.synthesizers,
+        codec=parts.codec,
+        detector=parts.detector,
+    )
+    speaking = Speaking(say=voice.in_language, log=log)
     orchestrator = Orchestrator(
         store=turn_store,
         log=log,
         llm=llm,
         memories=memories,
         summaries=summaries,
+        speaking=speaking,
         policy=_policy(settings, parts.memory_tokens),
         metrics=metrics,
     )
@@ -106,7 +126,10 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         place=parts.place,
         limits=Limits(turn_s=settings.turn_secs, detached_s=settings.detached_turn_secs),
     )
-    health = _health(database, llm, index)
+    interruptions = Interruptions(
+        turns=turns, speaking=speaking, store=turn_store, forget_turns=log.forget, feed=feed
+    )
+    health = _health(parts, index)
     sockets = Sockets()
     metrics.watch(
         turns_inflight=lambda: turns.inflight,
@@ -122,6 +145,8 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         conversation_reader=conversation_store,
         llm=llm,
         memories=memories,
+        voice=voice,
+        interruptions=interruptions,
         feed=feed,
         identity=LocalIdentity(PostgresUsers(database)),
         health=health,
@@ -131,6 +156,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     background: list[Background] = [
         *(feed.run, titles.run, summaries.run, memories.run, remembering.run, erasure.run)
     ]
+    background += [parts.transcribers.run, parts.synthesizers.run]
     if index is not None:
         background.append(index.run)
     return services, background
@@ -159,11 +185,35 @@ def _policy(settings: Settings, memory_tokens: int | None) -> Policy:
     )
 
 
-def _health(database: Database, llm: LateLLM, index: MemoryIndex | None) -> HealthCheck:
+async def _all_serve(engines: Sequence[Transcribers | Synthesizers]) -> None:
+    for each in engines:
+        await each.ping()
+
+
+def _standing_in(engines: Sequence[Transcribers | Synthesizers]) -> str | None:
+    """Say which engines are asked in place of others that are away."""
+    away = [
+        f"{state.name} is away, and {each.serving} serves."
+        for each in engines
+        for state in each.states()
+        if not state.works
+    ]
+    return " ".join(away) or None
+
+
+def _health(parts: Parts, index: MemoryIndex | None) -> HealthCheck:
+    database, llm = parts.database, parts.llm
     probes: dict[ServiceName, Probe] = {
         "database": Probe(ping=database.ping),
         "llm": Probe(ping=llm.ping, starting=lambda: llm.progress if llm.starting else None),
     }
     if index is not None:
         probes["memory"] = Probe(ping=index.ping, starting=lambda: index.starting)
+    engines = [each for each in (parts.transcribers, parts.synthesizers) if each.states()]
+    if engines:
+        probes["voice"] = Probe(
+            ping=partial(_all_serve, engines),
+            starting=parts.voice_starting,
+            lacking=lambda: parts.voice_starting() or _standing_in(engines),
+        )
     return HealthCheck(probes, version=__version__, memory_usage=memory_usage)

@@ -82,6 +82,7 @@ def build_app(settings: Settings, assembly: Assembly, *, port: int) -> ASGIApp:
             max_message_chars=settings.max_message_chars,
             max_answer_bytes=settings.max_answer_bytes,
             max_ws_frame_bytes=settings.max_ws_frame_bytes,
+            max_audio_bytes=settings.max_audio_bytes,
             body_deadline_s=settings.request_timeout_secs,
         ),
         edge=EdgeConfig(

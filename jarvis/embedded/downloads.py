@@ -84,8 +84,7 @@ async def download(
         structlog.get_logger().warning("download.wrong_bytes", file=target.name, attempt=attempt)
     raise WeightsUnavailable(
         f"The file {target.name} is not the one this Jarvis was made for (wrong SHA-256), twice in a row. "
-        "It was not kept. If you use a mirror or a proxy, ask whether it changes files; "
-        "or copy a GGUF file to this machine and set EMBEDDED_MODEL to its path."
+        "It was not kept. If you use a mirror or a proxy, ask whether it changes files."
     )
 
 
@@ -115,18 +114,12 @@ async def _fill(
         if reply is Reply.REFUSED or failures >= ATTEMPTS_WITHOUT_A_BYTE:
             raise WeightsUnavailable(
                 f"The file {partial.stem} could not be fetched ({problem}). What came so far is kept: "
-                "start Jarvis again to go on. " + NO_NETWORK_HINT
+                "start Jarvis again to go on."
             )
         if offset < pinned.bytes_total:
             wait_s = min(LONGEST_WAIT_S, first_wait_s * 2**failures)
             # S311: spreads retries in time, guards nothing.
             await asyncio.sleep(wait_s * (0.5 + random.random() / 2))  # noqa: S311
-
-
-NO_NETWORK_HINT = (
-    "Without network: set OLLAMA_URL or OPENAI_BASE_URL to a model server you have, "
-    "or copy a GGUF file to this machine and set EMBEDDED_MODEL to its path."
-)
 
 
 async def _once(

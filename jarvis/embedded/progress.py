@@ -35,6 +35,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     stage: Stage
     bytes_done: int
     bytes_total: int
+    title: str = "The language model"
 
     @property
     def percent(self) -> int:
@@ -42,7 +43,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        return f"The language model is being {_DONE[self.stage]}: {self.percent} %."
+        return f"{self.title} is being {_DONE[self.stage]}: {self.percent} %."
 
 
 OnProgress = Callable[[Progress], None]

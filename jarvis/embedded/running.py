@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from jarvis.embedded.postgres import PORT, database_url, socket_dir
+from jarvis.embedded.speech import Engine, socket_of
 
 
 def holder_of(data_dir: Path) -> int | None:
@@ -42,10 +43,16 @@ def running_postgres(data_dir: Path) -> str | None:
 
 def running_llama(data_dir: Path) -> Path | None:
     """The socket of the llama-server that a running Jarvis started, None when there is none."""
-    if holder_of(data_dir) is None:
-        return None
-    uds = (data_dir / "run").resolve() / "llama" / "llama.sock"
-    return uds if uds.exists() else None
+    return _served(data_dir, (data_dir / "run").resolve() / "llama" / "llama.sock")
+
+
+def running_engine(data_dir: Path, engine: Engine) -> Path | None:
+    """The socket of the speech engine that a running Jarvis started, None when there is none."""
+    return _served(data_dir, socket_of(engine, (data_dir / "run").resolve()))
+
+
+def _served(data_dir: Path, uds: Path) -> Path | None:
+    return uds if holder_of(data_dir) is not None and uds.exists() else None
 
 
 def _is_open_at(descriptor: Path, file: os.stat_result) -> bool:

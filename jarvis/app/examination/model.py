@@ -19,10 +19,11 @@ from jarvis.core.errors import JarvisError
 from jarvis.core.ports import ModelInfo
 from jarvis.embedded.catalogue import WEIGHTS, Weights
 from jarvis.embedded.errors import EmbeddedError, PartUnavailable
+from jarvis.embedded.fetching import SPARE_BYTES, lengths_in, parts_to_fetch
 from jarvis.embedded.llama import check_machine
 from jarvis.embedded.programs import wheel_file
 from jarvis.embedded.running import running_llama
-from jarvis.embedded.weights import SPARE_BYTES, own_file, parts_to_keep
+from jarvis.embedded.weights import own_file
 from jarvis.settings import Settings
 
 PROGRAM_WITHIN_S = 2.0
@@ -175,10 +176,9 @@ def _examine_weights(settings: Settings, told: str, facts: dict[str, object], we
             advice="jarvis serve starts it.",
             facts={**facts, "to_fetch_bytes": 0},
         )
-    joining = target.with_name(f"{target.name}.joining")
-    done, kept_bytes = parts_to_keep(weights.parts, joining.stat().st_size if joining.exists() else 0)
-    to_fetch = sum(part.wheel_bytes for part in weights.parts[done:])
-    needed = weights.data_bytes - kept_bytes + SPARE_BYTES
+    parts = parts_to_fetch(weights, lengths_in(weights, target.parent))
+    to_fetch = sum(part.wheel_bytes for part in parts)
+    needed = sum(part.data_bytes for part in parts) + SPARE_BYTES
     standing = next(folder for folder in target.parents if folder.exists())
     lacks_room = shutil.disk_usage(standing).free < needed
     return Finding(

@@ -1,0 +1,152 @@
+"""Which engines a server with given settings asks, and how they come up."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from jarvis.app.voice import VoiceStart, runs_engines_here
+from jarvis.core.errors import Unreachable
+from jarvis.core.speech import HEARD_HZ, Synthesizer, Transcriber
+from jarvis.embedded.data_dir import DataDir
+from jarvis.embedded.supervisor import Supervisor
+from jarvis.settings import load
+from tests.scripted_speech.http_server import ScriptedSpeechHttp
+from tests.scripted_speech.wyoming_server import ScriptedWyoming
+
+CLOSED = "http://127.0.0.1:1"
+
+
+async def at_once() -> None: ...
+
+
+def planned(**environment: str) -> VoiceStart:
+    return VoiceStart(load(environment), supervisor=None, data_dir=None, model_is_up=at_once)
+
+
+@asynccontextmanager
+async def running(voice: VoiceStart) -> AsyncGenerator[VoiceStart]:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(voice.run)
+        yield voice
+        tasks.cancel_scope.cancel()
+
+
+async def arrival(engine: Transcriber | Synthesizer) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await engine.ping()
+            except Unreachable:
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+
+async def silence() -> AsyncIterator[bytes]:
+    yield bytes(4 * HEARD_HZ)
+
+
+@pytest.mark.parametrize(
+    ("environment", "hearing", "speaking"),
+    [
+        ({}, ["whisper"], ["piper", "espeak"]),
+        ({"VOICE": "off", "STT_URL": "tcp://a:1"}, [], []),
+        ({"STT_URL": "tcp://a:1"}, ["wyoming"], ["piper", "espeak"]),
+        ({"TTS_URL": "https://a/v1"}, ["whisper"], ["openai"]),
+        ({"PYTHON_BRIDGES_URL": "http://a:8005"}, ["python-bridges"], ["python-bridges"]),
+        (
+            {"PYTHON_BRIDGES_URL": "http://a:8005", "STT_URL": "tcp://a:1"},
+            ["wyoming", "python-bridges"],
+            ["python-bridges"],
+        ),
+    ],
+    ids=["nothing set", "off", "STT_URL", "TTS_URL", "bridges", "both"],
+)
+def test_named_engines_stand_in_for_our_own(
+    environment: dict[str, str], hearing: list[str], speaking: list[str]
+) -> None:
+    voice = planned(**environment)
+    assert [engine.name for engine in voice.transcribers] == hearing
+    assert [engine.name for engine in voice.synthesizers] == speaking
+    ours = {"whisper", "piper", "espeak"} & {*hearing, *speaking}
+    assert runs_engines_here(load(environment)) is bool(ours)
+
+
+async def test_a_wyoming_server_is_asked_at_its_address() -> None:
+    async with ScriptedWyoming() as server:
+        server.said = "Good morning."
+        async with running(planned(STT_URL=server.uri, TTS_URL=server.uri)) as voice:
+            (hears,), (speaks,) = voice.transcribers, voice.synthesizers
+            await arrival(hears)
+            await arrival(speaks)
+            assert [said.text async for said in hears.transcribe(silence())] == ["Good morning."]
+            assert [piece async for piece in speaks.synthesize("Good morning.")]
+
+
+@pytest.mark.parametrize("dialect", ["openai", "bridges"])
+async def test_a_server_over_http_is_asked_at_its_address(dialect: str) -> None:
+    async with ScriptedSpeechHttp() as server:
+        settings = (
+            {"STT_URL": server.openai_url, "TTS_URL": server.openai_url}
+            if dialect == "openai"
+            else {"PYTHON_BRIDGES_URL": server.url}
+        )
+        async with running(planned(**settings)) as voice:
+            await arrival(voice.transcribers[0])
+            await arrival(voice.synthesizers[0])
+            assert [piece async for piece in voice.synthesizers[0].synthesize("Good morning.")]
+
+
+async def test_until_the_model_is_up_ours_say_what_they_wait_for(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def never() -> None:
+        asked.set()
+        await anyio.sleep_forever()
+
+    with DataDir(tmp_path / "data") as data_dir:
+        async with Supervisor(log_dir=data_dir.logs_dir, run_dir=data_dir.run_dir) as supervisor:
+            voice = VoiceStart(load({}), supervisor=supervisor, data_dir=data_dir, model_is_up=never)
+            async with running(voice):
+                await asked.wait()
+                with pytest.raises(Unreachable, match="is started after the language model") as raised:
+                    await anext(voice.transcribers[0].transcribe(silence()))
+                assert raised.value.code == "stt_unavailable"
+                with pytest.raises(Unreachable) as raised:
+                    await anext(voice.synthesizers[0].synthesize("Good morning."))
+                assert raised.value.code == "tts_unavailable"
+                assert raised.value.retry_after_s
+            assert supervisor.states == {}
+
+
+async def test_what_cannot_be_fetched_says_so_and_holds_up_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", f"{CLOSED}/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    with DataDir(tmp_path / "data") as data_dir:
+        async with Supervisor(log_dir=data_dir.logs_dir, run_dir=data_dir.run_dir) as supervisor:
+            voice = VoiceStart(load({}), supervisor=supervisor, data_dir=data_dir, model_is_up=at_once)
+            async with running(voice):
+                whisper, (piper, espeak) = voice.transcribers[0], voice.synthesizers
+                await arrival(espeak)
+                assert [piece async for piece in espeak.synthesize("Good morning.")]
+                for engine, title in ((whisper, "The speech recognizer"), (piper, "The English voice")):
+                    reason = await settled(engine)
+                    assert reason == f"{title} could not be started; the server's log says why."
+
+
+async def settled(engine: Transcriber | Synthesizer) -> str:
+    """What an engine says for good."""
+    async with asyncio.timeout(60):
+        while True:
+            with pytest.raises(Unreachable) as raised:
+                await engine.ping()
+            if "could not" in raised.value.detail:
+                return raised.value.detail
+            await asyncio.sleep(0.05)
