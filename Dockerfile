@@ -1,5 +1,6 @@
 # Jarvis for real servers: DATABASE_URL and OLLAMA_URL (or an OpenAI-compatible server) name them.
-# What the extra `embedded` would start by itself (a Postgres, a model) is not in the image.
+# What the extra `embedded` would start by itself (a Postgres, a model, engines that hear and speak) is not in
+# the image; STT_URL and TTS_URL name engines.
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore

@@ -159,6 +159,13 @@ class BareConnection:
             + data
         )
 
+    def begin(self, path: str, media_type: str, *, length: int) -> None:
+        """Announce a body, and send nothing of it."""
+        self._writer.write(
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\n"
+            f"Content-Length: {length}\r\n\r\n".encode()
+        )
+
     async def read_until(self, marker: bytes) -> bytes:
         async with asyncio.timeout(PATIENCE_S):
             return await self._reader.readuntil(marker)

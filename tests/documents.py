@@ -8,6 +8,7 @@ import msgspec
 ROOT = Path(__file__).parents[1]
 API = ROOT / "docs/api.md"
 MEMORY = ROOT / "docs/memory.md"
+VOICE = ROOT / "docs/voice.md"
 README = ROOT / "README.md"
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

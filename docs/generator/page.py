@@ -6,15 +6,19 @@ from pathlib import Path
 
 from docs.generator.reference import sections
 from jarvis import __version__
+from jarvis.adapters.audio.silero import MAX_STREAMS
 from jarvis.adapters.turn_log import RETENTION_S
 from jarvis.core.errors import PROBLEMS
+from jarvis.core.speaking.endpointing import EndpointingSettings
 from jarvis.services.admission import MAX_WAITING_IN_CONVERSATION
+from jarvis.services.speaking import LINGER_S
 from jarvis.settings import Settings
-from jarvis.web import edge, legacy, outbox, responses, socket
+from jarvis.web import edge, hearing, legacy, outbox, responses, socket
 from jarvis.web.decoding import MAX_DEPTH
 from jarvis.web.memory_requests import MAX_CONTENT_CHARS, MAX_FOUND, MAX_MEMORIES, MAX_QUERY_CHARS
 from jarvis.web.requests import MAX_LIMIT
 from jarvis.web.schema import describe
+from jarvis.web.voice_requests import MAX_SPOKEN_CHARS
 
 TEMPLATE = Path(__file__).with_name("api.template.md")
 PAGE = Path(__file__).parents[1] / "api.md"
@@ -46,6 +50,7 @@ def parts() -> dict[str, str]:
 
 def _bounds() -> dict[str, str]:
     settings = Settings()
+    pause = EndpointingSettings()
     head = edge.EdgeConfig(loopback=True, port=settings.port)
     figures = {
         "body bytes": settings.max_body_bytes,
@@ -61,6 +66,17 @@ def _bounds() -> dict[str, str]:
         "query characters": MAX_QUERY_CHARS,
         "depth": MAX_DEPTH,
         "frames a second": socket.TEXT_FRAMES_PER_S,
+        "binary bytes": socket.MAX_BINARY_FRAME_BYTES,
+        "binary frames a second": socket.BINARY_FRAMES_PER_S,
+        "clip frame bytes": round(settings.max_audio_bytes * socket.SOUND_AS_JSON),
+        "audio bytes": settings.max_audio_bytes,
+        "audio seconds": int(settings.max_audio_secs),
+        "spoken characters": MAX_SPOKEN_CHARS,
+        "clips": hearing.MAX_CLIPS,
+        "streams": MAX_STREAMS,
+        "utterance seconds": pause.longest_utterance_ms // 1000,
+        "pause milliseconds": pause.silence_ms,
+        "linger seconds": int(LINGER_S),
         "turns followed": socket.MAX_FOLLOWED,
         "subscriptions": socket.MAX_SUBSCRIPTIONS,
         "outbox bytes": outbox.MAX_BYTES,

@@ -1,23 +1,25 @@
 """The turn log of a single process: events in memory, readers woken as they come."""
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Iterable
 from uuid import UUID
 
 from jarvis.core.errors import NotFound
-from jarvis.core.events import LogEntry, TurnEvent
+from jarvis.core.events import AudioResponse, LogEntry, TurnEvent, without_sound
 
 RETENTION_S = 600.0
 """How long a turn can be read after its end (the contract's section 3)."""
 MAX_ENDED_BYTES = 64 * 1024 * 1024
 """Ended turns beyond this are forgotten before their time; their rows still tell how they ended."""
+MAX_SOUND_BYTES = 4 * 1024 * 1024
+"""Of one turn, about a minute: who reads the log again later than that gets the words of it, and no sound."""
 
 
 class _Tail:
     """The events of one turn; `grown` is replaced at each event, so that every reader sees it set once."""
 
-    __slots__ = ("ended_at", "entries", "grown", "is_forgotten", "size")
+    __slots__ = ("ended_at", "entries", "grown", "is_forgotten", "size", "sound_bytes", "sounding")
 
     def __init__(self) -> None:
         self.entries: list[LogEntry] = []
@@ -25,6 +27,23 @@ class _Tail:
         self.size = 0
         self.ended_at: float | None = None
         self.is_forgotten = False
+        self.sounding: deque[int] = deque()
+        self.sound_bytes = 0
+
+    def add(self, entry: LogEntry, *, sounds: bool) -> None:
+        self.entries.append(entry)
+        self.size += len(entry.data)
+        if sounds:
+            self.sounding.append(len(self.entries) - 1)
+            self.sound_bytes += len(entry.data)
+            while self.sound_bytes > MAX_SOUND_BYTES and len(self.sounding) > 1:
+                self._quieten(self.sounding.popleft())
+
+    def _quieten(self, index: int) -> None:
+        entry = self.entries[index]
+        quiet = self.entries[index] = without_sound(entry)
+        self.size += len(quiet.data) - len(entry.data)
+        self.sound_bytes -= len(entry.data)
 
 
 class InProcessTurnLog:
@@ -41,8 +60,7 @@ class InProcessTurnLog:
             tail = self._tails[event.turn_id] = _Tail()
             self._forget_old()
         entry = LogEntry.of(event)
-        tail.entries.append(entry)
-        tail.size += len(entry.data)
+        tail.add(entry, sounds=isinstance(event, AudioResponse))
         tail.grown.set()
         if entry.terminal:
             tail.ended_at = asyncio.get_running_loop().time()

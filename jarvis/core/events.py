@@ -2,6 +2,7 @@
 log), and, to those who subscribe, in a profile's conversations.
 """
 
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -51,6 +52,24 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="de
     turn_id: UUID
     seq: int
     text: str
+
+
+class AudioResponse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="audio_response"):
+    """One sentence of the answer, spoken; they come in order, none left out.
+
+    `text` is what is said: the answer's words without their markup. `data` is a whole WAV file in base64.
+    Where the answer ends in nothing that can be said, the last one is silent and has no text.
+    """
+
+    turn_id: UUID
+    seq: int
+    sentence: int
+    text: str
+    format: Literal["wav"] = "wav"
+    sample_rate: int
+    duration_ms: int
+    data: bytes
+    last: bool
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="notice"):
@@ -106,10 +125,11 @@ class ConversationEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="ty
 
 
 Terminal = ChatResponse | TurnError
-TurnEvent = Ack | Context | Delta | Notice | Resync | ChatResponse | TurnError
+TurnEvent = Ack | Context | Delta | AudioResponse | Notice | Resync | ChatResponse | TurnError
 
 
 _encoder = msgspec.json.Encoder()
+_audio_decoder = msgspec.json.Decoder(AudioResponse)
 _terminal_decoder = msgspec.json.Decoder(Terminal)
 
 
@@ -129,6 +149,12 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
             data=_encoder.encode(event),
             terminal=isinstance(event, Terminal),
         )
+
+
+def without_sound(entry: LogEntry) -> LogEntry:
+    """Return a spoken sentence's entry with all but what is heard."""
+    event = _audio_decoder.decode(entry.data)
+    return LogEntry.of(msgspec.structs.replace(event, data=b""))
 
 
 def decode_terminal(data: bytes) -> Terminal:

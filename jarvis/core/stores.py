@@ -134,6 +134,14 @@ class TurnStore(Protocol):
         """
         ...
 
+    async def shorten(self, user: User, turn_id: UUID, text: str) -> StoredTurn:
+        """Cut the answer of a turn that was spoken to what was heard of it: the turn counts as cancelled.
+
+        Where `text` is not how the answer begins, or a turn has no answer, nothing is changed.
+        Raises NotFound("turn").
+        """
+        ...
+
     async def get(self, user: User, turn_id: UUID) -> StoredTurn:
         """Raises NotFound("turn")."""
         ...

@@ -158,6 +158,8 @@ class ChatCommand(msgspec.Struct, frozen=True, kw_only=True):
     use_memory: bool = True
     if_busy: IfBusy = "queue"
     source: str = "rest"
+    speak_in: str | None = None
+    """The language that the answer is spoken in; None: it is not spoken."""
     request_id: str | UnsetType = UNSET
     """The client's own mark, echoed in the turn's `ack`."""
 

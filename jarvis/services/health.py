@@ -20,11 +20,12 @@ RECHECK_PERIOD_S = 1.0
 CHECK_TIMEOUT_S = 1.0
 
 ServiceName = Literal["database", "llm", "memory", "voice", "cache"]
+ServiceStatus = Literal["healthy", "degraded", "unhealthy", "starting", "not_configured"]
 SERVICES: tuple[ServiceName, ...] = ("database", "llm", "memory", "voice", "cache")
 
 
 class ServiceHealth(msgspec.Struct, frozen=True, kw_only=True):
-    status: Literal["healthy", "degraded", "unhealthy", "starting", "not_configured"]
+    status: ServiceStatus
     response_time_ms: float | None = None
     last_check: datetime | None = None
     error: str | None = None
@@ -64,10 +65,14 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """How to ask one service: `ping` raises a JarvisError; `starting` says what a start still waits for."""
+    """How to ask one service: `ping` raises a JarvisError; `starting` says what a start still waits for.
+
+    `lacking` says what is away although the service works.
+    """
 
     ping: Callable[[], Awaitable[None]]
     starting: Callable[[], str | None] = lambda: None
+    lacking: Callable[[], str | None] = lambda: None
 
 
 class HealthCheck:
@@ -149,7 +154,7 @@ class HealthCheck:
             self._watchers.remove(deliver)
 
     def is_up(self, name: ServiceName) -> bool:
-        return self._services[name].status == "healthy"
+        return self._services[name].status in {"healthy", "degraded"}
 
     async def run(self) -> None:
         """Check for ever; to be cancelled."""
@@ -186,12 +191,17 @@ class HealthCheck:
             error = exc.detail
         except Exception as exc:  # noqa: BLE001 a defect in a check must not end the server
             error = f"The check itself failed ({type(exc).__name__})."
-        starting = probe.starting()
+        status: ServiceStatus = "healthy"
+        if error is not None:
+            starting = probe.starting()
+            status, error = ("starting", starting) if starting else ("unhealthy", error)
+        elif error := probe.lacking():
+            status = "degraded"
         self._services[name] = ServiceHealth(
-            status="healthy" if error is None else "starting" if starting else "unhealthy",
+            status=status,
             response_time_ms=round((time.perf_counter() - begun_at) * 1000, 2),
             last_check=utc_now(),
-            error=None if error is None else starting or error,
+            error=error,
         )
 
     def _render(self) -> None:

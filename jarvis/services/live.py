@@ -11,6 +11,7 @@ from jarvis.core.events import Terminal
 from jarvis.core.ports import Finish
 from jarvis.core.types import ContextReport, HistoryReport, MessageStatus, Turn
 from jarvis.services.memory import Recollection
+from jarvis.services.spoken import SpokenAnswer
 
 DELTA_DELAY_S = 0.03
 DELTA_MAX_CHUNKS = 64
@@ -38,6 +39,7 @@ class LiveTurn:
         "report",
         "running_since",
         "scope",
+        "speech",
         "started_at",
         "storing",
         "terminal",
@@ -61,6 +63,7 @@ class LiveTurn:
             budget_tokens=0, prompt_tokens=0, history=HistoryReport(sent=0, summarised=0, dropped=0)
         )
         self.finish: Finish | None = None
+        self.speech: SpokenAnswer | None = None
         self.terminal: Terminal | None = None
         self.checkpoint_chars = 0
         self.text_chars = 0
@@ -96,6 +99,11 @@ class LiveTurn:
     def say(self, text: str) -> None:
         self._text.append(text)
         self.text_chars += len(text)
+
+    def cut(self, text: str) -> None:
+        """Have `text` stand for all that was said."""
+        self._text = [text]
+        self.text_chars = len(text)
 
     def close(self) -> None:
         """Say that it has ended and is stored."""

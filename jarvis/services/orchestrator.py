@@ -16,7 +16,7 @@ import msgspec
 from jarvis.core import prompt
 from jarvis.core.endings import terminal_event
 from jarvis.core.errors import JarvisError, TimedOut, Unavailable
-from jarvis.core.events import Ack, Context, Delta, Notice, Terminal, TurnError
+from jarvis.core.events import Ack, Context, Delta, Notice, Resync, Terminal, TurnError
 from jarvis.core.memories import Memory
 from jarvis.core.ports import LLM, Options, TurnLog
 from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnStore
@@ -32,6 +32,7 @@ from jarvis.core.types import (
 )
 from jarvis.services.live import Deltas, LiveTurn
 from jarvis.services.memory import Memories, Recollection
+from jarvis.services.speaking import Speaker, Speaking
 from jarvis.services.summaries import Summaries
 
 HISTORY_LIMIT = 200
@@ -74,6 +75,7 @@ class Orchestrator:
         llm: LLM,
         memories: Memories,
         summaries: Summaries,
+        speaking: Speaking,
         policy: Policy,
         metrics: TurnMetrics,
     ) -> None:
@@ -82,6 +84,7 @@ class Orchestrator:
         self._llm = llm
         self._memories = memories
         self._summaries = summaries
+        self._speaking = speaking
         self._policy = policy
         self._metrics = metrics
         self._calibration = Calibration()
@@ -130,6 +133,15 @@ class Orchestrator:
         fitted = await self._fit(live, options)
         self._log.append(Context.of(turn.id, live.next_seq(), live.report))
         self._memories.note_used(turn.user, [memory.id for memory in live.report.memories])
+        if turn.command.speak_in is None:
+            await self._answer(live, fitted, options)
+        else:
+            async with self._speaking.aloud(live, lambda error: self._fall_silent(live, error)) as speaker:
+                await self._answer(live, fitted, options, speaker)
+
+    async def _answer(
+        self, live: LiveTurn, fitted: prompt.Fitted, options: Options, speaker: Speaker | None = None
+    ) -> None:
         deltas = Deltas(lambda text: self._emit_delta(live, text))
         room_bytes = self._policy.max_answer_bytes
         try:
@@ -146,6 +158,8 @@ class Orchestrator:
                     if text:
                         live.say(text)
                         deltas.write(text)
+                        if speaker is not None:
+                            speaker.write(text)
                     if len(text) < len(chunk.text):
                         self._add_notice(live, "answer_cut")
                         deltas.flush()
@@ -157,6 +171,10 @@ class Orchestrator:
             if was_truncated(fitted.report.prompt_tokens, live.finish.prompt_tokens):
                 self._add_notice(live, "truncated_by_model")
             self._calibration.learn(self._model(options), fitted.size, live.finish.prompt_tokens)
+
+    def _fall_silent(self, live: LiveTurn, error: JarvisError) -> None:
+        self._add_notice(live, error.code)
+        self.notice(live, error.code, error.detail)
 
     async def _fit(self, live: LiveTurn, options: Options) -> prompt.Fitted:
         """Read what was said before, recall, and fit both; what does not fit any more is to be summarised."""
@@ -199,6 +217,9 @@ class Orchestrator:
         Tries again while the database is away, for as long as a turn may take.
         """
         status: MessageStatus = live.verdict or ("failed" if live.error else "complete")
+        if live.speech is not None and live.speech.is_stopped:
+            live.cut(live.speech.heard(live.text))
+            self._log.append(Resync(turn_id=live.turn.id, seq=live.next_seq(), text=live.text, status=status))
         outcome = self._outcome(live, status)
         try:
             stored = await self._finish(live.turn, outcome)
@@ -275,6 +296,7 @@ class Orchestrator:
                 model_name=model,
                 temperature=command.temperature,
                 source=command.source,
+                audio={"cut": True} if live.speech is not None and live.speech.is_stopped else None,
             ),
             error=(
                 {"code": live.error.code, "message": live.error.detail}

@@ -27,6 +27,7 @@ from jarvis.services.admission import Admission, Ticket
 from jarvis.services.live import LiveTurn
 from jarvis.services.memory import Recollection
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
+from jarvis.services.speaking import audible
 from jarvis.services.sweeper import Reporter, Sweeper
 from jarvis.services.watching import TurnWatcher
 
@@ -200,7 +201,7 @@ class Turns:
                 raise NotFound("turn")
             live.listeners += 1
             try:
-                async with aclosing(self._log.read(turn_id, after=min(after, live.seq))) as entries:
+                async with aclosing(audible(live, self._log, after=min(after, live.seq))) as entries:
                     async for entry in entries:
                         yield entry
             finally:

@@ -7,11 +7,11 @@ from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp as LitestarASGIApp
 
-from jarvis.web import chat, conversations, memory, models, probes, transcripts, turns
+from jarvis.web import chat, conversations, memory, models, probes, transcripts, turns, voice
 from jarvis.web.asgi import ASGIApp
 from jarvis.web.context import Bounds, Services
 from jarvis.web.edge import Edge, EdgeConfig, RequestMetrics
-from jarvis.web.legacy import WithoutPrefix
+from jarvis.web.legacy import WithoutPrefix, synthesize_as_before
 from jarvis.web.problems import log_websocket_bug, respond
 from jarvis.web.responses import Body
 from jarvis.web.schema import schema_routes
@@ -38,6 +38,11 @@ ROUTES = [
     memory.memory,
     memory.change_memory,
     memory.forget,
+    voice.transcribe,
+    voice.synthesize,
+    voice.voices,
+    voice.languages,
+    synthesize_as_before,
     models.models,
     turns.turn,
     turns.events,

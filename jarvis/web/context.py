@@ -14,8 +14,10 @@ from jarvis.services.conversations import Conversations
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck
 from jarvis.services.identity import LocalIdentity
+from jarvis.services.interruptions import Interruptions
 from jarvis.services.memory import Memories
 from jarvis.services.turns import Turns
+from jarvis.services.voice import SpeechService
 from jarvis.web.asgi import Receive, Scope
 from jarvis.web.body import read_json
 from jarvis.web.sockets import Sockets
@@ -30,6 +32,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     conversation_reader: ConversationReader
     llm: LLM
     memories: Memories
+    voice: SpeechService
+    interruptions: Interruptions
     feed: ConversationFeed
     identity: LocalIdentity
     health: HealthCheck
@@ -42,6 +46,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     max_message_chars: int
     max_answer_bytes: int
     max_ws_frame_bytes: int
+    max_audio_bytes: int
     body_deadline_s: float
 
 

@@ -14,7 +14,7 @@ from jarvis.core.errors import JarvisError
 from jarvis.web.responses import client_gone
 
 MAX_NAME_CHARS = 80
-SENT_BYTES = 64 * 1024
+HELD_BYTES = 64 * 1024
 """Collected before they are sent: granian buffers eight sends for a slow client, of whatever size."""
 _UNSAFE_ASCII = re.compile(r"[^A-Za-z0-9 ._-]+")
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029]+')
@@ -28,12 +28,20 @@ class Download:
     Where the reading fails the connection is cut, so that nobody takes a part for the whole.
     """
 
-    def __init__(self, chunks: AsyncGenerator[bytes], *, media_type: bytes, name: str) -> None:
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes],
+        *,
+        media_type: bytes,
+        name: str | None = None,
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
+        """Send what has come as soon as that is `held_bytes`; without a name it is no attachment."""
         self._chunks = chunks
-        self._headers = [
-            (b"content-type", media_type),
-            (b"content-disposition", content_disposition(name).encode("ascii")),
-        ]
+        self._held_bytes = held_bytes
+        self._headers = [(b"content-type", media_type)]
+        if name is not None:
+            self._headers.append((b"content-disposition", content_disposition(name).encode("ascii")))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._chunks) as chunks, anyio.create_task_group() as tasks:
@@ -43,7 +51,7 @@ class Download:
             try:
                 async for chunk in chunks:
                     ready += chunk
-                    if len(ready) >= SENT_BYTES:
+                    if len(ready) >= self._held_bytes:
                         await send({"type": "http.response.body", "body": bytes(ready), "more_body": True})
                         ready.clear()
             except JarvisError as exc:

@@ -7,20 +7,29 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
+from litestar import Request, post
+from litestar.types import ASGIApp as LitestarASGIApp
 
 from jarvis.core.errors import JarvisError, Overloaded
 from jarvis.core.events import TurnError
 from jarvis.core.types import Message, utc_now
 from jarvis.services.identity import DEFAULT_PROFILE
+from jarvis.web import voice
 from jarvis.web.asgi import ASGIApp, Receive, Scope, Send
-from jarvis.web.context import Bounds, Services, user_of
+from jarvis.web.context import Bounds, Services, read_body, user_of
 from jarvis.web.requests import OldFrame
+from jarvis.web.voice_requests import SynthesizeRequest
 
 MAX_WAITING = 8
 """Frames of the old dialect that may wait on one socket besides the one being answered."""
+
+SYNTHESIZE = "/voice/synthesize"
+"""Of the first server; the one path without `/api` that answers otherwise than with it."""
+JSON = "application/json"
 
 _encoder = msgspec.json.Encoder()
 
@@ -44,6 +53,13 @@ class OldError(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: datetime
 
 
+@post(SYNTHESIZE)
+async def synthesize_as_before(request: Request[Any, Any, Any]) -> LitestarASGIApp:
+    """Speak a text into a file, which comes alone unless `Accept` names JSON."""
+    wanted = await read_body(request, SynthesizeRequest)
+    return await voice.whole(request, wanted, bare=JSON not in request.headers.get("accept", ""))
+
+
 class WithoutPrefix:
     """Puts `/api` before /chat... and /voice...: old reverse proxies strip it."""
 
@@ -52,7 +68,7 @@ class WithoutPrefix:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if path.startswith(("/chat", "/voice")):
+        if path.startswith(("/chat", "/voice")) and path != SYNTHESIZE:
             scope["path"] = f"/api{path}"
         await self._app(scope, receive, send)
 

@@ -116,10 +116,22 @@ def respond(request: Request[object, object, State], exc: Exception) -> Response
     if error.code == "internal":
         log_bug(exc, request.scope)
     problem = answer_problem(error, request_id_of(request.scope), stored=_stored(exc))
+    _drop_tracebacks(exc)
     headers = {name.decode(): value.decode() for name, value in problem.headers if name != b"content-type"}
     if error.code == "method_not_allowed":
         headers["allow"] = ", ".join(allowed)
     return Response(problem.body, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _drop_tracebacks(exc: BaseException) -> None:
+    """Let go of what the frames hold, 10 MB of a body for one.
+
+    A future that is a variable in one of them closes a circle, which only a collection would end.
+    """
+    left: BaseException | None = exc
+    while left is not None and left.__traceback__ is not None:
+        left.__traceback__ = None
+        left = left.__cause__ or left.__context__
 
 
 def _stored(exc: Exception) -> StoredTurn | None:

@@ -5,7 +5,7 @@ Pure functions; what they refuse is `core.errors.Invalid` naming the parameter.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -36,14 +36,20 @@ def decode_query(raw: bytes, type: type[T]) -> T:  # noqa: A002 - as in decode_j
     Unknown parameters are ignored; a known one given twice is refused, for nobody could tell which was meant.
     Raises Invalid.
     """
+    pairs: list[tuple[str, str]] = []
+    for part in raw.split(b"&"):
+        if part:
+            raw_name, _, raw_value = part.partition(b"=")
+            name = _text(raw_name, "")
+            pairs.append((name, _text(raw_value, name)))
+    return decode_strings(pairs, type)
+
+
+def decode_strings(pairs: Iterable[tuple[str, str]], type: type[T]) -> T:  # noqa: A002 - as in decode_json
+    """Convert names and their texts as `decode_query` does. Raises Invalid."""
     plan = _plan(type)
     values: dict[str, object] = {}
-    for part in raw.split(b"&"):
-        if not part:
-            continue
-        raw_name, _, raw_value = part.partition(b"=")
-        name, text = _text(raw_name, ""), ""
-        text = _text(raw_value, name)
+    for name, text in pairs:
         parse = plan.get(name)
         if parse is None:
             continue

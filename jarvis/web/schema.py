@@ -20,9 +20,10 @@ from jarvis.core.events import ConversationEvent, TurnEvent
 from jarvis.core.memories import Memory
 from jarvis.core.types import ChatAnswer, Conversation, Message, TurnView
 from jarvis.services.health import Health, Readiness, SystemStatus
-from jarvis.web import chat, conversations, memory, models, probes, transcripts, turns
+from jarvis.web import chat, conversations, memory, models, probes, transcripts, turns, voice
 from jarvis.web.conversations import ConversationsAnswer, DeletedAnswer, HistoryAnswer, SearchAnswer
-from jarvis.web.legacy import OldError, OldResponse
+from jarvis.web.hearing import SpeechStarted, TranscriptFrame
+from jarvis.web.legacy import OldError, OldResponse, synthesize_as_before
 from jarvis.web.memory import AddedMemories, ForgottenMemories, FoundMemories
 from jarvis.web.memory_requests import (
     MAX_FOUND,
@@ -56,6 +57,16 @@ from jarvis.web.requests import (
 from jarvis.web.responses import Body
 from jarvis.web.socket import SocketError, socket
 from jarvis.web.transcripts import ExportedConversation, ImportAnswer, ImportRequest
+from jarvis.web.voice import LanguagesAnswer, SynthesisAnswer, TranscriptAnswer, VoicesAnswer
+from jarvis.web.voice_requests import (
+    AudioDataFrame,
+    AudioEndFrame,
+    AudioStartFrame,
+    BargeInFrame,
+    PlaybackFrame,
+    SynthesizeRequest,
+    TranscribeRequest,
+)
 
 PATH = "/schema"
 PAGE = Path(__file__).with_name("schema_page.html")
@@ -235,6 +246,49 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     memory.forget: Described(
         answers={200: Answer(description="It is gone", content={JSON: ForgottenMemories})}, problems=BY_ID
     ),
+    voice.transcribe: Described(
+        body=TranscribeRequest,
+        answers={
+            200: Answer(
+                description="What was said; of silence, an empty text", content={JSON: TranscriptAnswer}
+            )
+        },
+        problems=("invalid_audio", "overloaded", "stt_unavailable", "stt_timeout", *EVERYWHERE, *BODY),
+    ),
+    voice.synthesize: Described(
+        body=SynthesizeRequest,
+        headers={"Accept": "`audio/*` asks for the file alone, as it is made."},
+        answers={
+            200: Answer(
+                description="The text, spoken; as a file it is cut off where it fails",
+                content={JSON: SynthesisAnswer, "audio/*": bytes},
+            )
+        },
+        problems=("tts_unavailable", "tts_timeout", *EVERYWHERE, *BODY),
+    ),
+    voice.voices: Described(
+        answers={
+            200: Answer(
+                description="The voices, those of the first engine first", content={JSON: VoicesAnswer}
+            )
+        },
+        problems=("tts_unavailable", "tts_timeout", *EVERYWHERE),
+    ),
+    voice.languages: Described(
+        answers={200: Answer(description="What is understood", content={JSON: LanguagesAnswer})},
+        problems=("stt_unavailable", "stt_timeout", *EVERYWHERE),
+    ),
+    synthesize_as_before: Described(
+        body=SynthesizeRequest,
+        headers={"Accept": "`application/json` asks for what the route with `/api` gives."},
+        answers={
+            200: Answer(
+                description="The text, spoken into a whole file",
+                content={"audio/*": bytes, JSON: SynthesisAnswer},
+            )
+        },
+        problems=("tts_unavailable", "tts_timeout", *EVERYWHERE, *BODY),
+    ),
     models.models: Described(
         query=UserQuery,
         answers={200: Answer(description="The models", content={JSON: ModelsAnswer})},
@@ -259,8 +313,14 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
         answers={101: Answer(description="A WebSocket; see x-websocket for its frames")},
         problems=EVERYWHERE,
         query=UserQuery,
-        sends=(ChatMessageFrame, CancelFrame, ResumeFrame, SubscribeFrame, OldFrame),
-        receives=(TurnEvent, SystemStatus, ConversationEvent, SocketError, OldResponse, OldError),
+        sends=(
+            *(ChatMessageFrame, CancelFrame, ResumeFrame, SubscribeFrame, OldFrame),
+            *(AudioDataFrame, AudioStartFrame, AudioEndFrame, PlaybackFrame, BargeInFrame),
+        ),
+        receives=(
+            *(TurnEvent, SystemStatus, ConversationEvent, SocketError, OldResponse, OldError),
+            *(TranscriptFrame, SpeechStarted),
+        ),
     ),
     probes.health: Described(
         answers={200: Answer(description="The process can answer", content={JSON: Health})},

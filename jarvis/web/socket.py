@@ -11,15 +11,15 @@ from uuid import UUID
 
 import anyio
 import msgspec
-from anyio.abc import TaskGroup
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 from msgspec import UNSET, UnsetType
 
 from jarvis.core.errors import Invalid, JarvisError, Overloaded
-from jarvis.core.types import User, utc_now
+from jarvis.core.types import Turn, User, utc_now
 from jarvis.web.context import Bounds, Services, bounds_of, services_of, user_of
-from jarvis.web.decoding import decode_json
+from jarvis.web.decoding import decode_json, decode_large
+from jarvis.web.hearing import Hearing
 from jarvis.web.legacy import OldDialect, encode_old_error
 from jarvis.web.outbox import Outbox, SlowReader
 from jarvis.web.problems import answer_problem, request_id_of
@@ -34,8 +34,13 @@ from jarvis.web.requests import (
     SubscribeFrame,
     UserQuery,
 )
+from jarvis.web.voice_requests import BargeInFrame
 
 TEXT_FRAMES_PER_S = 30
+BINARY_FRAMES_PER_S = 120
+MAX_BINARY_FRAME_BYTES = 64 * 1024
+SOUND_AS_JSON = 1.4
+"""How much larger than its sound an `audio_data` frame may be (the contract's section 1)."""
 MAX_SOCKETS = 2_000
 """Open at once in the process: at 152 KB each (docs/decisions.md) they take 300 MB."""
 MAX_FOLLOWED = 64
@@ -53,6 +58,13 @@ TOO_BIG = 1009
 RESTART = 1012
 
 PONG = b'{"type":"pong"}'
+SOUND = "audio_response"
+
+FRAMES = (
+    *("chat_message", "cancel", "resume", "subscribe", "ping"),
+    *("audio_data", "audio_start", "audio_end", "playback", "barge_in"),
+)
+
 
 _encoder = msgspec.json.Encoder()
 
@@ -98,12 +110,23 @@ class Connection:
         self._services = services
         self._bounds = bounds
         self._outbox = Outbox()
-        self._bucket = TokenBucket(rate=TEXT_FRAMES_PER_S, burst=2 * TEXT_FRAMES_PER_S)
+        self._texts = TokenBucket(rate=TEXT_FRAMES_PER_S, burst=2 * TEXT_FRAMES_PER_S)
+        self._binaries = TokenBucket(rate=BINARY_FRAMES_PER_S, burst=2 * BINARY_FRAMES_PER_S)
         self._followed: Counter[UUID] = Counter()
         self._profile = profile
         self._subscriptions: dict[UUID | None, ExitStack] = {}
         self._old = OldDialect(services, bounds, self._put, profile=profile)
         self._speaks_old = False
+        self._tasks = anyio.create_task_group()
+        self._hearing = Hearing(
+            services,
+            tasks=self._tasks,
+            put=self._put,
+            fail=lambda error: self._put(encode_error(error)),
+            begun=self._hear_answer,
+            interrupt=self._interrupt,
+            profile=profile,
+        )
         self._close_code: int | None = None
         self._scope = anyio.CancelScope()
 
@@ -111,11 +134,11 @@ class Connection:
         """Serve until either side closes. The turns of a socket that is gone run on."""
         try:
             with self._scope:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._write)
-                    tasks.start_soon(self._old.run)
-                    await self._read(tasks)
-                    tasks.cancel_scope.cancel()
+                async with self._tasks:
+                    self._tasks.start_soon(self._write)
+                    self._tasks.start_soon(self._old.run)
+                    await self._read()
+                    self._tasks.cancel_scope.cancel()
         finally:
             for subscription in self._subscriptions.values():
                 subscription.close()
@@ -161,28 +184,39 @@ class Connection:
                 return  # the reader learns it too, and ends the connection
             self._outbox.sent()
 
-    async def _read(self, tasks: TaskGroup) -> None:
+    async def _read(self) -> None:
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
             text = message.get("text")
             data = text.encode(errors="surrogatepass") if text is not None else message.get("bytes") or b""
-            if len(data) > self._bounds.max_ws_frame_bytes:
+            if self._is_too_big(data, is_text=text is not None):
                 self._end(TOO_BIG)
                 return
-            if not self._bucket.take():
+            if not (self._binaries if text is None else self._texts).take():
                 self._end(POLICY)
                 return
             try:
-                await self._take(data, is_text=text is not None, tasks=tasks)
+                await self._take(data, is_text=text is not None)
             except JarvisError as exc:
-                self._put(encode_old_error(exc) if self._speaks_old else encode_error(exc))
+                self._fail(exc)
 
-    async def _take(self, data: bytes, *, is_text: bool, tasks: TaskGroup) -> None:
+    def _is_too_big(self, data: bytes, *, is_text: bool) -> bool:
         if not is_text:
-            raise Invalid("", "send text frames")
-        head = decode_json(data, FrameHead)
+            return len(data) > MAX_BINARY_FRAME_BYTES
+        if len(data) <= self._bounds.max_ws_frame_bytes:
+            return False
+        return len(data) > self._bounds.max_audio_bytes * SOUND_AS_JSON or not _is_clip(data)
+
+    def _fail(self, error: JarvisError) -> None:
+        self._put(encode_old_error(error) if self._speaks_old else encode_error(error))
+
+    async def _take(self, data: bytes, *, is_text: bool) -> None:
+        if not is_text:
+            await self._hearing.feed(data)
+            return
+        head = await decode_large(data, FrameHead)
         if head.type is UNSET and head.message is not UNSET:
             try:
                 self._old.take(decode_json(data, OldFrame))
@@ -192,30 +226,34 @@ class Connection:
                 self._speaks_old = True
             return
         try:
-            await self._obey(data, head, tasks)
+            await self._obey(data, head)
         except JarvisError as exc:
             self._put(encode_error(exc, head.echoed_id))
         else:
             self._speaks_old = False
 
-    async def _obey(self, data: bytes, head: FrameHead, tasks: TaskGroup) -> None:
+    async def _obey(self, data: bytes, head: FrameHead) -> None:
         match head.type:
             case "chat_message":
-                await self._chat(decode_json(data, ChatMessageFrame), tasks)
+                await self._chat(decode_json(data, ChatMessageFrame))
             case "cancel":
-                await self._cancel(decode_json(data, CancelFrame), tasks)
+                await self._cancel(decode_json(data, CancelFrame))
             case "resume":
                 frame = decode_json(data, ResumeFrame)
                 user = await self._services.identity.owner_of_turn(frame.turn_id)
-                self._follow(tasks, user, frame.turn_id, after=frame.last_seq)
+                self._follow(user, frame.turn_id, after=frame.last_seq)
             case "subscribe":
                 await self._subscribe(decode_json(data, SubscribeFrame))
+            case "audio_data" | "audio_start" | "audio_end" | "playback":
+                await self._hearing.obey(head.type, data)
+            case "barge_in":
+                await self._barge_in(decode_json(data, BargeInFrame))
             case "ping":
                 self._put(PONG)
             case _:
-                raise Invalid("type", "is not one of chat_message, cancel, resume, subscribe, ping")
+                raise Invalid("type", f"is not one of {', '.join(FRAMES)}")
 
-    async def _chat(self, frame: ChatMessageFrame, tasks: TaskGroup) -> None:
+    async def _chat(self, frame: ChatMessageFrame) -> None:
         self._check_followed()
         command = frame.command(
             field="content",
@@ -225,18 +263,32 @@ class Connection:
             request_id=UNSET if frame.request_id is None else frame.request_id,
         )
         user = await user_of(self._services, frame.user_id or self._profile, frame.conversation_id)
-        turn = await self._services.turns.begin(user, command)
-        self._services.identity.remember(turn.id, user)
-        self._services.identity.remember(turn.conversation_id, user)
-        self._follow(tasks, user, turn.id)
+        self._hear_answer(await self._services.turns.begin(user, command))
 
-    async def _cancel(self, frame: CancelFrame, tasks: TaskGroup) -> None:
+    def _hear_answer(self, turn: Turn) -> None:
+        self._services.identity.remember(turn.id, turn.user)
+        self._services.identity.remember(turn.conversation_id, turn.user)
+        self._follow(turn.user, turn.id)
+
+    async def _cancel(self, frame: CancelFrame) -> None:
         """Whoever follows the turn here hears its terminal event anyway; else it is told now."""
         user = await self._services.identity.owner_of_turn(frame.turn_id)
         heard = frame.turn_id in self._followed
         view = await self._services.turns.cancel(user, frame.turn_id)
         if not heard:
-            self._follow(tasks, user, frame.turn_id, after=view.last_seq - 1)
+            self._follow(user, frame.turn_id, after=view.last_seq - 1)
+
+    async def _barge_in(self, frame: BargeInFrame) -> None:
+        user = await self._services.identity.owner_of_turn(frame.turn_id)
+        await self._interrupt(user, frame.turn_id, frame.played_ms)
+
+    async def _interrupt(self, user: User, turn_id: UUID, played_ms: int | None = None) -> None:
+        """Whoever follows the turn here hears of it anyway; else its end is told now."""
+        heard = turn_id in self._followed
+        before = await self._services.turns.view(user, turn_id)
+        await self._services.interruptions.barge_in(user, turn_id, played_ms=played_ms)
+        if not heard:
+            self._follow(user, turn_id, after=before.last_seq)
 
     async def _subscribe(self, frame: SubscribeFrame) -> None:
         """Tell what is subscribed to from now on; to subscribe again only has the status told."""
@@ -261,21 +313,30 @@ class Connection:
         if self._followed.total() >= MAX_FOLLOWED:
             raise Overloaded(f"This socket listens to {MAX_FOLLOWED} turns already.")
 
-    def _follow(self, tasks: TaskGroup, user: User, turn_id: UUID, *, after: int = -1) -> None:
+    def _follow(self, user: User, turn_id: UUID, *, after: int = -1) -> None:
         self._check_followed()
         self._followed[turn_id] += 1
-        tasks.start_soon(self._relay, user, turn_id, after)
+        self._tasks.start_soon(self._relay, user, turn_id, after)
 
     async def _relay(self, user: User, turn_id: UUID, after: int) -> None:
         try:
             async with aclosing(self._services.turns.follow(user, turn_id, after=after)) as entries:
                 async for entry in entries:
                     self._put(entry.data)
+                    if entry.type == SOUND:
+                        await self._outbox.flushed()  # and then the next sentence is spoken
         except JarvisError as exc:
             self._put(encode_error(exc))
         finally:
             self._followed[turn_id] -= 1
             self._followed = +self._followed
+
+
+def _is_clip(data: bytes) -> bool:
+    try:
+        return msgspec.json.decode(data, type=FrameHead).type == "audio_data"
+    except msgspec.DecodeError:
+        return False
 
 
 async def refuse_upgrade(socket: WebSocket[Any, Any, Any], error: JarvisError) -> None:

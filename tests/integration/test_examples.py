@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import API, MEMORY, README, blocks
+from jarvis.core.speech import HEARD_HZ
+from tests import sounds
+from tests.documents import API, MEMORY, README, VOICE, blocks
 from tests.running import Running
+from tests.scripted_speech import ScriptedWyoming
 
 PLACEHOLDERS = {"PUT THE ID HERE": "conversation_id"}
 PYTHON = ".venv/bin/python - "
 PATIENCE_S = 30.0
+SETTINGS = {"voice": "auto"}
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
@@ -23,11 +27,15 @@ def examples(document: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "commands", [examples(README), examples(API), examples(MEMORY)], ids=["README", "api", "memory"]
+    "commands",
+    [examples(README), examples(API), examples(MEMORY), examples(VOICE)],
+    ids=["README", "api", "memory", "voice"],
 )
 async def test_every_example_works_as_it_is_pasted(
-    server: Running, commands: list[str], tmp_path: Path
+    server: Running, engines: ScriptedWyoming, commands: list[str], tmp_path: Path
 ) -> None:
+    engines.said = "What do you remember about my cat?"
+    engines.speaks, engines.rate_hz = spoken, HEARD_HZ
     # A user's curl says nothing of a refusal by its exit code; this one does.
     (tmp_path / ".curlrc").write_text(
         'fail-with-body\nsilent\nshow-error\nwrite-out = "%{stderr}%{http_code}\\n"'
@@ -42,15 +50,19 @@ async def test_every_example_works_as_it_is_pasted(
         assert code == 0, f"{example}\n{out}\n{err}"
         assert all(status.startswith("2") for status in err.split()), f"{example}\n{out}\n{err}"
         assert out.strip(), example
-        if not ids:
+        if not ids and "/api/chat " in example:
             answer = json.loads(out)
             ids = {"conversation_id": answer["conversation_id"], "turn_id": answer["turn_id"]}
-    assert ids
+
+
+def spoken(text: str, _rate_hz: int) -> sounds.Samples:
+    return sounds.speech(text)
 
 
 async def run(command: str, ids: dict[str, str], *, home: Path) -> tuple[int | None, str, str]:
     process = await asyncio.create_subprocess_exec(
         *("bash", "-e", "-c", command),
+        cwd=home,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **ids},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

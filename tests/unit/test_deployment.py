@@ -180,7 +180,7 @@ def test_what_jarvis_is_told_starts_it_for_known_hosts_only(environment: Any) ->
 
 
 def test_compose_has_the_parts_and_publishes_only_jarvis_on_loopback() -> None:
-    assert set(services()) == {"jarvis", "postgres", "redis", "qdrant", "ollama"}
+    assert set(services()) == {"jarvis", "postgres", "redis", "qdrant", "ollama", "whisper", "piper"}
     published = {name: service["ports"] for name, service in services().items() if "ports" in service}
     assert published == {"jarvis": [f"127.0.0.1:{PORT}:{PORT}"]}
     assert all(service.get("network_mode") in {None, "none"} for service in services().values())
@@ -230,6 +230,18 @@ def test_compose_gives_jarvis_the_time_to_stop() -> None:
 def test_compose_starts_a_part_by_itself_once_there_is_a_setting_for_it(service: str, setting: str) -> None:
     assert ("profiles" not in services()[service]) == (setting in SETTINGS)
     assert (setting in compose_environment()) == (setting in SETTINGS)
+
+
+def test_compose_starts_what_hears_and_speaks_only_with_its_profile() -> None:
+    named = {"STT_URL": "tcp://whisper:10300", "TTS_URL": "tcp://piper:10200"}
+    assert {name: compose_environment()[name] for name in named} == dict.fromkeys(named, "")
+    assert load(image_environment() | compose_environment() | named).stt_url == named["STT_URL"]
+    for setting, address in named.items():
+        assert f"{setting}={address}" in (ROOT / "docs/deploying.md").read_text()
+        host, port = address.removeprefix("tcp://").split(":")
+        assert services()[host]["profiles"] == ["voice"]
+        assert services()[host]["networks"] == ["voice"]
+        assert port in str(services()[host]["healthcheck"]["test"])
 
 
 def test_kustomization_applies_every_manifest_in_one_namespace() -> None:
@@ -333,5 +345,7 @@ def test_the_policy_lets_in_who_is_labelled_and_out_to_the_parts() -> None:
         ("redis", 6379),
         ("qdrant", 6333),
         ("qdrant", 6334),
+        ("whisper", 10300),
+        ("piper", 10200),
     }
     assert pod_environment()["OLLAMA_URL"] == "http://ollama:11434"

@@ -18,7 +18,7 @@ from jarvis.settings import Settings
 from jarvis.web.problems import Problem
 from jarvis.web.schema import DESCRIBED, describe
 from jarvis.web.socket import PONG, socket
-from tests.documents import API, MEMORY, README, ROOT, Table, blocks, headings, links, tables
+from tests.documents import API, MEMORY, README, ROOT, VOICE, Table, blocks, headings, links, tables
 
 DOCUMENTS = sorted([README, *(ROOT / "docs").glob("*.md")])
 SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)*)(?:=[^`]*)?`")
@@ -143,14 +143,14 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("document", [README, API, MEMORY], ids=name_of)
+@pytest.mark.parametrize("document", [README, API, MEMORY, VOICE], ids=name_of)
 def test_every_setting_that_is_named_exists(document: Path) -> None:
     named = set(SETTING.findall(document.read_text())) - NO_SETTINGS
     assert named
     assert named <= {field.name.upper() for field in msgspec.structs.fields(Settings)}
 
 
-@pytest.mark.parametrize("document", [README, API, MEMORY], ids=name_of)
+@pytest.mark.parametrize("document", [README, API, MEMORY, VOICE], ids=name_of)
 def test_every_curl_asks_for_a_route_that_is_documented(document: Path) -> None:
     commands = [
         line

@@ -3,17 +3,31 @@
 import asyncio
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from jarvis.adapters import turn_log
 from jarvis.adapters.turn_log import InProcessTurnLog
 from jarvis.core.errors import NotFound
-from jarvis.core.events import Delta, LogEntry, TurnError
+from jarvis.core.events import AudioResponse, Delta, LogEntry, TurnError
 from jarvis.core.types import new_id
 
 
 def delta(turn_id: UUID, seq: int, text: str = "x") -> Delta:
     return Delta(turn_id=turn_id, seq=seq, text=text)
+
+
+def sentence(turn_id: UUID, seq: int, *, sound: bytes) -> AudioResponse:
+    return AudioResponse(
+        turn_id=turn_id,
+        seq=seq,
+        sentence=seq,
+        text=f"Sentence {seq}.",
+        sample_rate=22_050,
+        duration_ms=900,
+        data=sound,
+        last=False,
+    )
 
 
 def end(turn_id: UUID, seq: int) -> TurnError:
@@ -118,3 +132,18 @@ async def test_a_reader_of_a_turn_that_is_forgotten_meanwhile_reads_on(
     assert (await anext(reading)).seq == 0
     log.append(delta(new_id(), 0))
     assert [entry.seq async for entry in reading] == [1]
+
+
+async def test_of_a_long_speech_only_the_newest_sound_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn_log, "MAX_SOUND_BYTES", 3_500)
+    log, turn_id = InProcessTurnLog(), new_id()
+    for seq in range(5):
+        log.append(sentence(turn_id, seq, sound=bytes(1_000)))
+    log.append(end(turn_id, 5))
+
+    entries = [entry async for entry in log.read(turn_id)]
+
+    assert [entry.seq for entry in entries] == list(range(6))
+    spoken = [msgspec.json.decode(entry.data, type=AudioResponse) for entry in entries[:-1]]
+    assert [one.text for one in spoken] == [f"Sentence {seq}." for seq in range(5)]
+    assert [len(one.data) for one in spoken] == [0, 0, 0, 1_000, 1_000]

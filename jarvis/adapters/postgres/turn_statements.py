@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Interval, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from jarvis.adapters.postgres.memory_forgetting import without_forgotten
 from jarvis.adapters.postgres.message_rows import COLUMNS, MessageRow
@@ -219,8 +219,62 @@ ANSWER = Statement(
 )
 
 
+class Shorten(OfTurn, frozen=True, kw_only=True):
+    text: str
+
+
 class Touched(NamedTuple):
     id: UUID
+
+
+def _shorten() -> sa.SelectBase:
+    """Cut the answer, and end the turn `cancelled`; a summary that covers the answer goes.
+
+    Its end is told again, as a `resync` and another terminal event.
+    """
+    answer = (
+        sa.update(messages)
+        .where(
+            messages.c.user_id == bind("user_id", Uuid),
+            messages.c.id == sa.select(turns.c.assistant_message_id).where(*_of_turn).scalar_subquery(),
+            sa.func.starts_with(messages.c.content, bind("text", Text)),
+        )
+        .values(
+            content=bind("text", Text),
+            status=sa.cast(constant("'cancelled'"), message_status),
+            metadata=sa.func.jsonb_set(
+                sa.func.coalesce(messages.c.metadata, sa.cast(constant("'{}'"), JSONB)),
+                constant("'{audio}'"),
+                sa.cast(constant("""'{"cut": true}'"""), JSONB),
+            ),
+            updated_at=_now,
+        )
+        .returning(messages.c.id, messages.c.conversation_id, messages.c.position)
+        .cte("answer")
+    )
+    turn = (
+        sa.update(turns)
+        .where(turns.c.assistant_message_id == answer.c.id, turns.c.user_id == bind("user_id", Uuid))
+        .values(
+            status=sa.cast(constant("'cancelled'"), turn_status),
+            answer=_null,
+            checkpoint_seq=turns.c.checkpoint_seq + constant("2"),
+        )
+        .cte("turn")
+    )
+    conversation = (
+        sa.update(conversations)
+        .where(
+            conversations.c.id == answer.c.conversation_id,
+            answer.c.position <= conversations.c.summary_upto,
+        )
+        .values(summary=_null, summary_upto=UPTO_WITHOUT_SUMMARY)
+        .cte("conversation")
+    )
+    return sa.select(answer.c.id).add_cte(turn, conversation)
+
+
+SHORTEN = Statement(_shorten(), arguments=Shorten, row=Touched)
 
 
 def _touch(update: sa.Update) -> sa.SelectBase:

@@ -171,6 +171,12 @@ class PostgresTurns:
                 return await _stored(transaction, user, turn_id)
         return _just_stored(user, finished, ended, outcome)
 
+    async def shorten(self, user: User, turn_id: UUID, text: str) -> StoredTurn:
+        heard = statements.Shorten(user_id=user.id, turn_id=turn_id, text=text)
+        async with self._database.transaction(user) as transaction:
+            await transaction.first(statements.SHORTEN, heard)
+            return await _stored(transaction, user, turn_id)
+
     async def get(self, user: User, turn_id: UUID) -> StoredTurn:
         async with self._database.transaction(user) as transaction:
             return await _stored(transaction, user, turn_id)
