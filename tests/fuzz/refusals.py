@@ -16,8 +16,11 @@ from tests.running import Running
 MIB = 2**20
 MAX_URL_BYTES = 8 * 1024
 MAX_HEADER_BYTES = 16 * 1024
-MAX_BODY_BYTES = {"/api/chat/import": 64 * MIB}
+MAX_BODY_BYTES = {"/api/chat/import": 64 * MIB, "/api/voice/transcribe": 14 * MIB}
 """Where it is not one MiB."""
+FORM = "multipart/form-data; boundary=x"
+FORM_PATHS = {"/api/voice/transcribe"}
+"""A form is read there too."""
 OPEN_PATHS = {"/health", "/ready", "/metrics"}
 """Neither Host nor Origin matter there."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -29,6 +29,14 @@ UNSAYABLE = (
     r"cursor: is not one that this server gave",
     r"messages\[[0-9]+\]\.alternative_of: is the id of no message here",
     r"model: The language model's server does not have this model\.",
+    r"voice: There is no such voice; .*",
+    # What is base64, what is sound, and what can be said.
+    r"audio_data: invalid base64 encoded string",
+    r"The audio is empty\. .*",
+    r"This is not audio of a kind that is taken\. .*",
+    r"There are [0-9]+ ms of sound in the audio: .*",
+    r"sample_rate: is required with raw samples",
+    r"text: has nothing in it that can be said",
 )
 
 

@@ -97,6 +97,8 @@ class Shape:
                 return schema.get("minimum", 1)
             case "boolean":
                 return True
+            case _ if schema.get("contentEncoding") == "base64":
+                return "AAAA"
             case _:
                 return {"uuid": NOBODY, "date-time": "2026-01-01T00:00:00Z"}.get(
                     schema.get("format", ""), "x" * schema.get("minLength", 1)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.running import REPOSITORY, jarvis_process
 from tests.scripted_model import Script, ScriptedModel
+from tests.scripted_speech import ScriptedWyoming
 
 CONFIG = REPOSITORY / "tests" / "fuzz" / "schemathesis.toml"
 MAX_EXAMPLES = 40
@@ -22,7 +23,7 @@ PATIENCE_S = 240
 
 @pytest.mark.timeout(PATIENCE_S + FUZZ_S + 60)
 async def test_the_server_is_as_its_document_says(
-    database_url: str, model: ScriptedModel, tmp_path: Path
+    database_url: str, model: ScriptedModel, engines: ScriptedWyoming, tmp_path: Path
 ) -> None:
     model.script(Script(text="Yes."))
     settings = {
@@ -30,6 +31,9 @@ async def test_the_server_is_as_its_document_says(
         "LLM_BACKEND": "ollama",
         "OLLAMA_URL": model.url,
         "LLM_MAX_CONCURRENCY": "20",
+        "VOICE": "auto",
+        "STT_URL": engines.uri,
+        "TTS_URL": engines.uri,
         "LOG_LEVEL": "WARNING",
     }
     how_long = (

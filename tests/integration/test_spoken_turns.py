@@ -191,7 +191,9 @@ async def test_it_answers_in_the_language_it_heard(
 async def test_a_conversation_goes_on(server: Running, llm: ScriptedModel, engines: ScriptedWyoming) -> None:
     async with socket(server) as ws:
         await ask(ws, engines, "First question?")
-        conversation_id = (await ws.to_end())[-1]["conversation_id"]
+        first = (await ws.to_end())[-1]
+        conversation_id = first["conversation_id"]
+        await ws.send({"type": "playback", "turn_id": first["turn_id"], "played_ms": 60_000})
         await ask(ws, engines, "Second question?", conversation_id=conversation_id)
         assert (await ws.to_end())[-1]["conversation_id"] == conversation_id
     said = [message.content for message in llm.log.generating[-1].messages if message.role == "user"]

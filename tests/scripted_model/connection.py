@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Coroutine
+from typing import cast
 
 from tests.scripted_model.wire import Request, RequestParser
 
@@ -30,8 +31,7 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by name
         self._task = asyncio.get_running_loop().create_task(self._serve(self))
         self._tasks.add(self._task)
         self._task.add_done_callback(self._tasks.discard)
