@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from jarvis.adapters.postgres.row_security import verify_row_security
 from jarvis.app.memory import EmbedderStart, keeps_vectors_here, open_vectors
 from jarvis.app.model import ModelStart, choose_backend
 from jarvis.app.services import Parts, build_services
-from jarvis.app.voice import VoiceStart, runs_engines_here
+from jarvis.app.voice import VoiceStart, may_run_engines_here
 from jarvis.core.errors import Unavailable
 from jarvis.embedded.data_dir import DataDir
+from jarvis.embedded.errors import DataDirInUse, DataDirUnusable
 from jarvis.embedded.postgres import start_postgres
 from jarvis.embedded.supervisor import Supervisor
 from jarvis.services.health import HealthCheck
@@ -61,10 +62,14 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         backend = await choose_backend(settings)
         data_dir: DataDir | None = None
         supervisor: Supervisor | None = None
-        starts_parts = not settings.database_url or backend == "embedded" or runs_engines_here(settings)
+        starts_parts = not settings.database_url or backend == "embedded"
         if starts_parts or keeps_vectors_here(settings):
             data_dir = stack.enter_context(DataDir(settings.data_dir))
-        if data_dir and starts_parts:
+        elif may_run_engines_here(settings):
+            # Another server here may have the folder: then that one has our engines, and this one has none.
+            with suppress(DataDirInUse, DataDirUnusable):
+                data_dir = stack.enter_context(DataDir(settings.data_dir))
+        if data_dir and (starts_parts or may_run_engines_here(settings)):
             supervisor = await stack.enter_async_context(
                 Supervisor(log_dir=data_dir.logs_dir, run_dir=data_dir.run_dir)
             )

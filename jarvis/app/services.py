@@ -4,6 +4,7 @@ import os
 import resource
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -192,13 +193,11 @@ async def _all_serve(engines: Sequence[Transcribers | Synthesizers]) -> None:
 
 def _standing_in(engines: Sequence[Transcribers | Synthesizers]) -> str | None:
     """Say which engines are asked in place of others that are away."""
-    away = [
-        f"{state.name} is away, and {each.serving} serves."
-        for each in engines
-        for state in each.states()
-        if not state.works
-    ]
-    return " ".join(away) or None
+    told: list[str] = []
+    for each in engines:
+        away = takewhile(lambda state: not state.serving, each.states())
+        told += [f"{state.name} is away, and {each.serving} serves." for state in away]
+    return " ".join(told) or None
 
 
 def _health(parts: Parts, index: MemoryIndex | None) -> HealthCheck:

@@ -24,6 +24,7 @@ from jarvis.embedded.progress import Progress, shown
 from jarvis.embedded.speech import Engine, RunningEngine
 from jarvis.embedded.supervisor import Supervisor
 from jarvis.embedded.whisper import WHISPER, start_whisper
+from jarvis.services.engines import EngineState
 from jarvis.services.synthesizers import Synthesizers
 from jarvis.services.transcribers import Transcribers
 from jarvis.settings import Settings
@@ -46,30 +47,36 @@ SPEAKING: Sequence[OwnEngine] = (
     OwnEngine(engine=PIPER, weights=PIPER_JOE, start=start_piper),
     OwnEngine(engine=ESPEAK, weights=None, start=start_espeak),
 )
+OURS = frozenset(own.engine.name for own in (*HEARING, *SPEAKING))
+STAND_IN_S, LOOK_S = 30.0, 5.0
+"""How long engines that are named have to be away before ours are started, and how often one looks."""
 
 
 def own_hearing(settings: Settings) -> Sequence[OwnEngine]:
-    """Our own engines that hear: those installed, where no named one fills the role."""
-    named = settings.voice == "off" or settings.stt_url or settings.python_bridges_url
-    return () if named else [own for own in HEARING if own.engine.is_installed]
+    """Our own engines that hear, where no other is named."""
+    return () if settings.stt_url or settings.python_bridges_url else _installed(settings, HEARING)
 
 
 def own_speaking(settings: Settings) -> Sequence[OwnEngine]:
-    """Our own engines that speak: those installed, where no named one fills the role."""
-    named = settings.voice == "off" or settings.tts_url or settings.python_bridges_url
-    return () if named else [own for own in SPEAKING if own.engine.is_installed]
+    """Our own engines that speak, where no other is named."""
+    return () if settings.tts_url or settings.python_bridges_url else _installed(settings, SPEAKING)
 
 
-def runs_engines_here(settings: Settings) -> bool:
-    """Tell whether a supervisor and the data folder are needed for the voice."""
-    return bool(own_hearing(settings) or own_speaking(settings))
+def may_run_engines_here(settings: Settings) -> bool:
+    """Tell whether a supervisor and the data folder are of use for the voice."""
+    return bool(_installed(settings, (*HEARING, *SPEAKING)))
+
+
+def _installed(settings: Settings, engines: Sequence[OwnEngine]) -> Sequence[OwnEngine]:
+    return () if settings.voice == "off" else [own for own in engines if own.engine.is_installed]
 
 
 class VoiceStart:
     """Brings the engines up one by one; until then `transcribers` and `synthesizers` say what is awaited.
 
     Both are whole from the start, and in the order in which to ask. Our own engines wait until `model_is_up`
-    returns: the language model is fetched and loaded first.
+    returns: the language model is fetched and loaded first. Where others are named, ours stand in once those
+    have been away for STAND_IN_S. Without a supervisor and a data folder there are none of ours.
     """
 
     def __init__(
@@ -102,10 +109,12 @@ class VoiceStart:
         if settings.python_bridges_url:
             self._hear("python-bridges", bridge_transcriber)
             self._speak("python-bridges", bridge_synthesizer)
-        for own in own_hearing(settings):
-            self._hear_here(own)
-        for own in own_speaking(settings):
-            self._speak_here(own)
+        if self._supervisor is None:
+            return
+        for own in _installed(settings, HEARING):
+            self._hear_here(own, stands_in=own not in own_hearing(settings))
+        for own in _installed(settings, SPEAKING):
+            self._speak_here(own, stands_in=own not in own_speaking(settings))
 
     def starting(self) -> str | None:
         """Return what an engine of our own still waits for."""
@@ -128,10 +137,11 @@ class VoiceStart:
         self.synthesizers.append(late)
         self._brings.append(partial(self._bring_named, late.arrive, make))
 
-    def _hear_here(self, own: OwnEngine) -> None:
+    def _hear_here(self, own: OwnEngine, *, stands_in: bool) -> None:
         late = LateTranscriber(own.engine.name, progress=_waiting(own))
         self.transcribers.append(late)
-        self._coming.append(late)
+        if not stands_in:
+            self._coming.append(late)
 
         async def arrive(uri: str) -> None:
             late.arrive(transcriber_at(uri, self._settings, name=own.engine.name))
@@ -139,10 +149,11 @@ class VoiceStart:
 
         self._brings.append(partial(self._bring_own, own, late, arrive))
 
-    def _speak_here(self, own: OwnEngine) -> None:
+    def _speak_here(self, own: OwnEngine, *, stands_in: bool) -> None:
         late = LateSynthesizer(own.engine.name, progress=_waiting(own))
         self.synthesizers.append(late)
-        self._coming.append(late)
+        if not stands_in:
+            self._coming.append(late)
 
         async def arrive(uri: str) -> None:
             synthesizer = synthesizer_at(uri, self._settings, name=own.engine.name)
@@ -168,6 +179,9 @@ class VoiceStart:
         _stack: AsyncExitStack,
     ) -> None:
         await self._model_is_up()
+        if late not in self._coming:
+            await self._until_wanted(self.hearing if isinstance(late, LateTranscriber) else self.speaking)
+            self._coming.append(late)
         title = own.engine.title
         try:
             await self._fetch(own, late)
@@ -184,6 +198,13 @@ class VoiceStart:
         finally:
             self._coming.remove(late)
 
+    async def _until_wanted(self, engines: Transcribers | Synthesizers) -> None:
+        """Return once no engine that is named has worked for STAND_IN_S."""
+        away_s = 0.0
+        while away_s < STAND_IN_S:
+            await asyncio.sleep(LOOK_S)
+            away_s = away_since(away_s, engines.states())
+
     async def _fetch(self, own: OwnEngine, late: LateTranscriber | LateSynthesizer) -> None:
         if own.weights is None or self._data_dir is None:
             return
@@ -195,6 +216,12 @@ class VoiceStart:
 
             async with self._one_fetch:
                 await fetch(own.weights, self._data_dir.models_dir, progress=tell)
+
+
+def away_since(before_s: float, states: Sequence[EngineState]) -> float:
+    """Return for how long no engine that is named has worked, looking again after LOOK_S."""
+    works = any(state.works for state in states if state.name not in OURS)
+    return 0.0 if works else before_s + LOOK_S
 
 
 async def _warm(synthesizer: Synthesizer) -> None:

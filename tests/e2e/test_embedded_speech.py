@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import statistics
 import time
 from collections.abc import AsyncIterator
@@ -22,21 +21,11 @@ from jarvis.embedded.piper import start_piper
 from jarvis.embedded.speech import RunningEngine
 from jarvis.embedded.supervisor import Supervisor
 from jarvis.embedded.whisper import start_whisper
+from tests.spoken_sentences import SENTENCES, mistakes, words
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-SENTENCES = (
-    "Hello there, how are you today?",
-    "Please remind me to call my mother tomorrow morning.",
-    "The quick brown fox jumps over the lazy dog.",
-    "What is the weather going to be like this weekend?",
-    "I would like a cup of coffee with a little milk.",
-    "Turn off the lights in the kitchen, please.",
-    "She bought three apples and two bottles of water.",
-    "We are meeting at the station at half past nine.",
-    "Can you tell me the name of the longest river in Africa?",
-    "My brother lives in a small house near the sea.",
-)
+MEASURED = 10
 SECRET = "Please remind me to feed the crocodile"
 
 
@@ -64,20 +53,6 @@ async def speech(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Spee
                 logs=data_dir.logs_dir,
                 scratch=data_dir.run_dir / "speech",
             )
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"[a-z']+", text.lower())
-
-
-def mistakes(said: list[str], heard: list[str]) -> int:
-    """Words put in, left out or changed (Levenshtein)."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, start=1):
-        before, row = row, [i]
-        for j, other in enumerate(heard, start=1):
-            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (word != other)))
-    return row[-1]
 
 
 def as_heard(sound: Pcm) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
@@ -109,7 +84,7 @@ async def test_what_is_said_is_written_down_word_for_word(speech: Speech) -> Non
     wrong = count = 0
     first_s: list[float] = []
     written_s: list[float] = []
-    for sentence in SENTENCES:
+    for sentence in SENTENCES[:MEASURED]:
         sound, first = await spoken(speech.piper, sentence)
         first_s.append(first)
         started_s = time.perf_counter()

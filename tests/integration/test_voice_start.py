@@ -8,11 +8,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from jarvis.app.voice import VoiceStart, runs_engines_here
+from jarvis.app.voice import SPEAKING, VoiceStart, away_since, may_run_engines_here
 from jarvis.core.errors import Unreachable
 from jarvis.core.speech import HEARD_HZ, Synthesizer, Transcriber
 from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.supervisor import Supervisor
+from jarvis.services.engines import EngineState
 from jarvis.settings import load
 from tests.scripted_speech.http_server import ScriptedSpeechHttp
 from tests.scripted_speech.wyoming_server import ScriptedWyoming
@@ -50,13 +51,20 @@ async def silence() -> AsyncIterator[bytes]:
     yield bytes(4 * HEARD_HZ)
 
 
+@asynccontextmanager
+async def complete(folder: Path, **environment: str) -> AsyncGenerator[VoiceStart]:
+    """Yield one that can start engines of our own."""
+    with DataDir(folder) as data_dir:
+        async with Supervisor(log_dir=data_dir.logs_dir, run_dir=data_dir.run_dir) as supervisor:
+            yield VoiceStart(load(environment), supervisor=supervisor, data_dir=data_dir, model_is_up=at_once)
+
+
 @pytest.mark.parametrize(
     ("environment", "hearing", "speaking"),
     [
-        ({}, ["whisper"], ["piper", "espeak"]),
-        ({"VOICE": "off", "STT_URL": "tcp://a:1"}, [], []),
-        ({"STT_URL": "tcp://a:1"}, ["wyoming"], ["piper", "espeak"]),
-        ({"TTS_URL": "https://a/v1"}, ["whisper"], ["openai"]),
+        ({}, [], []),
+        ({"STT_URL": "tcp://a:1"}, ["wyoming"], []),
+        ({"TTS_URL": "https://a/v1"}, [], ["openai"]),
         ({"PYTHON_BRIDGES_URL": "http://a:8005"}, ["python-bridges"], ["python-bridges"]),
         (
             {"PYTHON_BRIDGES_URL": "http://a:8005", "STT_URL": "tcp://a:1"},
@@ -64,16 +72,52 @@ async def silence() -> AsyncIterator[bytes]:
             ["python-bridges"],
         ),
     ],
-    ids=["nothing set", "off", "STT_URL", "TTS_URL", "bridges", "both"],
+    ids=["nothing set", "STT_URL", "TTS_URL", "bridges", "both"],
 )
-def test_named_engines_stand_in_for_our_own(
-    environment: dict[str, str], hearing: list[str], speaking: list[str]
+async def test_named_engines_are_asked_before_our_own(
+    tmp_path: Path, environment: dict[str, str], hearing: list[str], speaking: list[str]
 ) -> None:
-    voice = planned(**environment)
-    assert [engine.name for engine in voice.transcribers] == hearing
-    assert [engine.name for engine in voice.synthesizers] == speaking
-    ours = {"whisper", "piper", "espeak"} & {*hearing, *speaking}
-    assert runs_engines_here(load(environment)) is bool(ours)
+    async with complete(tmp_path / "data", **environment) as voice:
+        assert [engine.name for engine in voice.transcribers] == [*hearing, "whisper"]
+        assert [engine.name for engine in voice.synthesizers] == [*speaking, "piper", "espeak"]
+    without = planned(**environment)
+    assert [engine.name for engine in without.transcribers] == hearing
+    assert [engine.name for engine in without.synthesizers] == speaking
+    assert may_run_engines_here(load(environment))
+
+
+async def test_voice_off_has_no_engines(tmp_path: Path) -> None:
+    off = {"VOICE": "off", "STT_URL": "tcp://a:1"}
+    async with complete(tmp_path / "data", **off) as voice:
+        assert voice.transcribers == voice.synthesizers == []
+    assert not may_run_engines_here(load(off))
+
+
+async def test_ours_stand_in_for_a_named_one_that_stays_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jarvis.app.voice.STAND_IN_S", 0.2)
+    monkeypatch.setattr("jarvis.app.voice.LOOK_S", 0.1)
+    monkeypatch.setattr("jarvis.app.voice.SPEAKING", [own for own in SPEAKING if own.weights is None])
+    async with complete(tmp_path / "data", TTS_URL="tcp://127.0.0.1:1") as voice, running(voice):
+        await voice.speaking.check()
+        assert voice.speaking.serving is None
+        await arrival(voice.synthesizers[1])
+        async with asyncio.timeout(20):
+            while voice.speaking.serving is None:
+                await voice.speaking.check()
+        assert voice.speaking.serving == "espeak"
+        assert [piece async for piece in voice.speaking.synthesize("Good morning.")]
+
+
+def test_a_named_one_that_works_now_and_then_is_not_stood_in_for() -> None:
+    def state(name: str, *, works: bool) -> EngineState:
+        return EngineState(name=name, works=works, serving=works)
+
+    away = [state("wyoming", works=False), state("python-bridges", works=False), state("piper", works=True)]
+    back = [state("wyoming", works=False), state("python-bridges", works=True), state("piper", works=True)]
+    assert away_since(25.0, away) == 30.0
+    assert away_since(25.0, back) == 0.0
 
 
 async def test_a_wyoming_server_is_asked_at_its_address() -> None:
