@@ -3,12 +3,10 @@
 Prints one Markdown report. Nothing here decides a test.
 """
 
-import gc
 import os
 import platform
 import resource
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -18,12 +16,14 @@ from time import perf_counter
 import uvloop
 
 from benchmarks.lists import measure_lists
+from benchmarks.parts import Parts
 from benchmarks.recalling import measure_recalling
-from benchmarks.report import Figure, figures_table, table
+from benchmarks.report import figures_table
 from benchmarks.stand import Contenders, Stand, stand
 from benchmarks.start import measure_boot, measure_memory
 from benchmarks.streams import measure_first_token, measure_tokens
 from benchmarks.turns import health_bytes, measure_health, measure_turns
+from benchmarks.voice import measure_voice
 from jarvis import __version__
 from jarvis.telemetry import configure_logging
 
@@ -56,24 +56,6 @@ NOTES = """\
   counted."""
 
 
-class Parts:
-    """Runs one part after the other, and keeps what each gave and how long it took."""
-
-    def __init__(self) -> None:
-        self.figures: list[Figure] = []
-        self.took_s: dict[str, float] = {}
-        self.failures: list[str] = []
-
-    async def run(self, name: str, measure: Callable[[], Awaitable[list[Figure]]]) -> None:
-        gc.collect()
-        started_s = perf_counter()
-        try:
-            self.figures += await measure()
-        except Exception as exc:  # noqa: BLE001 - the other parts are still worth their minutes
-            self.failures.append(f"**{name} was not measured**: {type(exc).__name__}: {exc}")
-        self.took_s[name] = perf_counter() - started_s
-
-
 async def main() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
@@ -89,6 +71,7 @@ async def main() -> int:
             await parts.run("first token", partial(measure_first_token, servers.jarvis, built.model_port))
             await parts.run("tokens", partial(measure_tokens, servers))
         await parts.run("recall", partial(measure_recalling, built))
+        await measure_voice(built, parts)
         await built.spare_the_disk()
         async with built.contenders(instant=True) as servers:
             await parts.run("turns, model in process", partial(measure_turns, servers, instant=True))
@@ -112,7 +95,7 @@ def _print(parts: Parts, built: Stand, begun_at: datetime, sizes: str) -> None:
     print(figures_table(parts.figures))
     print("".join(f"\n{failure}\n" for failure in parts.failures), end="")
     print(f"\n{NOTES}\n- Bytes of a whole answer to /health: {sizes}.\n")
-    print(table([["part", "seconds"], *([name, f"{s:.0f}"] for name, s in parts.took_s.items())]))
+    print(parts.times_table())
 
 
 def _processor() -> str:

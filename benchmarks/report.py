@@ -30,6 +30,12 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     met: Callable[[float], bool]
 
 
+def at_share(values: Iterable[float], share: float) -> float:
+    """Return the value that so large a share of all are below: 0.95 of them for p95."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
 def at_most(limit: float, unit: str = "x") -> Goal:
     return Goal(text=f"<= {limit:g}{unit}", met=lambda value: value <= limit)
 

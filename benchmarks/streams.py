@@ -6,7 +6,7 @@ from time import perf_counter
 import msgspec
 
 from benchmarks.peer import Heard, Peer, post, text_frame
-from benchmarks.report import Figure, Goal, Samples, at_most, compared
+from benchmarks.report import Figure, Goal, Samples, at_most, at_share, compared
 from benchmarks.servers import Server
 from benchmarks.stand import FAST_TOKENS, PACED_TOKENS, TURNS_AT_ONCE, Contenders
 from benchmarks.wire import ModelRequest
@@ -55,7 +55,7 @@ async def measure_first_token(jarvis: Server, model_port: int) -> list[Figure]:
     figures: list[Figure] = []
     for wave in WAVES:
         for share, goal in ((0.5, wave.goal), (0.99, None)):
-            one, two = (_at(waits[wave.name], share) for waits in (ours, models))
+            one, two = (at_share(waits[wave.name], share) for waits in (ours, models))
             added_ms = (one - two) * 1000
             figures.append(
                 Figure(
@@ -70,10 +70,6 @@ async def measure_first_token(jarvis: Server, model_port: int) -> list[Figure]:
                 )
             )
     return figures
-
-
-def _at(waits: list[float], share: float) -> float:
-    return sorted(waits)[min(int(share * len(waits)), len(waits) - 1)]
 
 
 async def _first_tokens(wave: Wave, port: int, request: bytes, mark: bytes) -> list[float]:

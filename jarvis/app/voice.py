@@ -130,12 +130,22 @@ class VoiceStart:
     def _hear(self, name: str, make: Callable[[Settings], Transcriber]) -> None:
         late = LateTranscriber(name, progress="The speech recognition is being started.")
         self.transcribers.append(late)
-        self._brings.append(partial(self._bring_named, late.arrive, make))
+
+        async def arrive(engine: Transcriber) -> None:
+            late.arrive(engine)
+            await self.hearing.check()
+
+        self._brings.append(partial(self._bring_named, arrive, make))
 
     def _speak(self, name: str, make: Callable[[Settings], Synthesizer]) -> None:
         late = LateSynthesizer(name, progress="The speech synthesis is being started.")
         self.synthesizers.append(late)
-        self._brings.append(partial(self._bring_named, late.arrive, make))
+
+        async def arrive(engine: Synthesizer) -> None:
+            late.arrive(engine)
+            await self.speaking.check()
+
+        self._brings.append(partial(self._bring_named, arrive, make))
 
     def _hear_here(self, own: OwnEngine, *, stands_in: bool) -> None:
         late = LateTranscriber(own.engine.name, progress=_waiting(own))
@@ -164,12 +174,12 @@ class VoiceStart:
         self._brings.append(partial(self._bring_own, own, late, arrive))
 
     async def _bring_named(
-        self, arrive: Callable[[E], None], make: Callable[[Settings], E], stack: AsyncExitStack
+        self, arrive: Callable[[E], Awaitable[None]], make: Callable[[Settings], E], stack: AsyncExitStack
     ) -> None:
         engine = await asyncio.to_thread(make, self._settings)
         if isinstance(engine, Closable):
             await stack.enter_async_context(engine)
-        arrive(engine)
+        await arrive(engine)
 
     async def _bring_own(
         self,
