@@ -74,9 +74,9 @@ def _installed(settings: Settings, engines: Sequence[OwnEngine]) -> Sequence[Own
 class VoiceStart:
     """Brings the engines up one by one; until then `transcribers` and `synthesizers` say what is awaited.
 
-    Both are whole from the start, and in the order in which to ask. Our own engines wait until `model_is_up`
-    returns: the language model is fetched and loaded first. Where others are named, ours stand in once those
-    have been away for STAND_IN_S. Without a supervisor and a data folder there are none of ours.
+    They are in the order in which to ask. Our own engines wait until `model_is_up` returns: the language
+    model is fetched and loaded first. Where others are named, ours stand in once those have been away for
+    STAND_IN_S. Without a supervisor and a data folder there are none of ours.
     """
 
     def __init__(
@@ -149,8 +149,8 @@ class VoiceStart:
 
     def _hear_here(self, own: OwnEngine, *, stands_in: bool) -> None:
         late = LateTranscriber(own.engine.name, progress=_waiting(own))
-        self.transcribers.append(late)
         if not stands_in:
+            self.transcribers.append(late)
             self._coming.append(late)
 
         async def arrive(uri: str) -> None:
@@ -161,8 +161,8 @@ class VoiceStart:
 
     def _speak_here(self, own: OwnEngine, *, stands_in: bool) -> None:
         late = LateSynthesizer(own.engine.name, progress=_waiting(own))
-        self.synthesizers.append(late)
         if not stands_in:
+            self.synthesizers.append(late)
             self._coming.append(late)
 
         async def arrive(uri: str) -> None:
@@ -190,8 +190,7 @@ class VoiceStart:
     ) -> None:
         await self._model_is_up()
         if late not in self._coming:
-            await self._until_wanted(self.hearing if isinstance(late, LateTranscriber) else self.speaking)
-            self._coming.append(late)
+            await self._stand_in(late)
         title = own.engine.title
         try:
             await self._fetch(own, late)
@@ -208,12 +207,18 @@ class VoiceStart:
         finally:
             self._coming.remove(late)
 
-    async def _until_wanted(self, engines: Transcribers | Synthesizers) -> None:
-        """Return once no engine that is named has worked for STAND_IN_S."""
+    async def _stand_in(self, late: LateTranscriber | LateSynthesizer) -> None:
+        """Have it asked too, once no engine that is named has worked for STAND_IN_S."""
+        engines = self.hearing if isinstance(late, LateTranscriber) else self.speaking
         away_s = 0.0
         while away_s < STAND_IN_S:
             await asyncio.sleep(LOOK_S)
             away_s = away_since(away_s, engines.states())
+        self._coming.append(late)
+        if isinstance(late, LateTranscriber):
+            self.hearing.add(late)
+        else:
+            self.speaking.add(late)
 
     async def _fetch(self, own: OwnEngine, late: LateTranscriber | LateSynthesizer) -> None:
         if own.weights is None or self._data_dir is None:

@@ -13,6 +13,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 
 import anyio
 import msgspec
+from anyio.abc import TaskGroup
 
 from jarvis.core.errors import TimedOut, Unavailable
 from jarvis.services.deadlines import Budget, OutOfTime
@@ -74,7 +75,9 @@ class Engines(ABC, Generic[E, L]):
     ) -> None:
         self._first_s = first_s
         self._whole_s = whole_s
-        self._engines = [WatchedEngine(engine, self.role, self._list, clock) for engine in engines]
+        self._clock = clock
+        self._engines = [self._watched(engine) for engine in engines]
+        self._tasks: TaskGroup | None = None
 
     @property
     def serving(self) -> str | None:
@@ -102,8 +105,20 @@ class Engines(ABC, Generic[E, L]):
     async def run(self) -> None:
         """Watch every engine for ever; to be cancelled."""
         async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
             for each in self._engines:
                 tasks.start_soon(each.watch)
+            await anyio.sleep_forever()
+
+    def add(self, engine: E) -> None:
+        """Ask another one too, after all others."""
+        each = self._watched(engine)
+        self._engines.append(each)
+        if self._tasks is not None:
+            self._tasks.start_soon(each.watch)
+
+    def _watched(self, engine: E) -> WatchedEngine[E, L]:
+        return WatchedEngine(engine, self.role, self._list, self._clock)
 
     async def check(self, *, known_s: float = 0.0) -> None:
         """Ask every engine now, side by side, but those asked within `known_s`.

@@ -232,8 +232,7 @@ async def test_a_client_that_leaves_cancels_it(server: Running, llm: ScriptedMod
 
 
 async def test_a_conversation_in_which_nobody_spoke_has_nothing_to_answer(server: Running) -> None:
-    conversation_id = (await chat(server, "question"))["conversation_id"]
-    await query(server, "DELETE FROM messages WHERE conversation_id = $1::text::uuid", conversation_id)
+    conversation_id = (await server.http.post("/api/chat/conversation")).json()["id"]
     response = await server.http.post(f"/api/chat/conversation/{conversation_id}/regenerate")
     assert (response.status_code, response.json()["code"]) == (409, "conflict")
     assert await query(server, "SELECT 1 FROM turns WHERE status IN ('queued', 'running')") == []
