@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jarvis.adapters.audio.decoding import decode
-from jarvis.adapters.audio.encoding import CONTENT_TYPES, AudioFormat, Encoder, encode
+from jarvis.adapters.audio.encoding import AudioFormat, Encoder, encode
 from jarvis.adapters.audio.sniffing import sniff
 from jarvis.core.speech import HEARD_HZ, Pcm
 from tests import sounds
@@ -48,7 +48,6 @@ def test_a_whole_file_holds_what_was_said(to: AudioFormat, rate_hz: int) -> None
     pcm = said(rate_hz=rate_hz)
     data = encode(pcm, to)
     assert sniff(data[:16]) == to
-    assert CONTENT_TYPES[to].startswith("audio/")
     heard = played(data)
     assert heard.duration_s == pytest.approx(pcm.duration_s, abs=0.0003 if to != "mp3" else CODEC_DELAY_S)
     original = played(encode(pcm, "wav"))

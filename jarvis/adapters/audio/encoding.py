@@ -13,12 +13,6 @@ from jarvis.adapters.audio.raw import Samples
 from jarvis.adapters.audio.resampling import Resampler, frame_of
 from jarvis.core.speech import AudioFormat, Pcm
 
-CONTENT_TYPES: dict[AudioFormat, str] = {
-    "wav": "audio/wav",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-    "flac": "audio/flac",
-}
 _CODECS: dict[AudioFormat, str] = {"mp3": "libmp3lame", "ogg": "libopus", "flac": "flac"}
 _RATES_HZ: dict[AudioFormat, tuple[int, ...]] = {
     "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
