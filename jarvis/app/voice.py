@@ -25,7 +25,7 @@ from jarvis.embedded.speech import Engine, RunningEngine
 from jarvis.embedded.supervisor import Supervisor
 from jarvis.embedded.whisper import WHISPER, start_whisper
 from jarvis.services.engines import EngineState
-from jarvis.services.synthesizers import Synthesizers
+from jarvis.services.synthesizers import FIRST_S, Synthesizers
 from jarvis.services.transcribers import Transcribers
 from jarvis.settings import Settings
 
@@ -99,7 +99,7 @@ class VoiceStart:
         if settings.voice != "off":
             self._plan(settings)
         self.hearing = Transcribers(self.transcribers)
-        self.speaking = Synthesizers(self.synthesizers)
+        self.speaking = Synthesizers(self.synthesizers, first_s=FIRST_S)
 
     def _plan(self, settings: Settings) -> None:
         if settings.stt_url:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from jarvis.app.voice import SPEAKING, VoiceStart, away_since, may_run_engines_here
-from jarvis.core.errors import Unavailable, Unreachable
+from jarvis.core.errors import TimedOut, Unavailable, Unreachable
 from jarvis.core.speech import HEARD_HZ, Pcm, Synthesizer, Transcriber
 from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.supervisor import Supervisor
@@ -131,6 +131,18 @@ async def test_a_wyoming_server_is_asked_at_its_address() -> None:
             await arrival(speaks)
             assert [said.text async for said in hears.transcribe(silence())] == ["Good morning."]
             assert [piece async for piece in speaks.synthesize("Good morning.")]
+
+
+async def test_one_that_begins_to_speak_too_late_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jarvis.app.voice.FIRST_S", 0.2)
+    async with ScriptedWyoming() as server:
+        server.fault = "hang"
+        async with running(planned(TTS_URL=server.uri)) as voice:
+            await arrival(voice.synthesizers[0])
+            await voice.speaking.check()
+            async with asyncio.timeout(5):
+                with pytest.raises(TimedOut):
+                    await anext(voice.speaking.synthesize("Good morning."))
 
 
 @pytest.mark.parametrize("dialect", ["openai", "bridges"])
