@@ -3,10 +3,13 @@
 JarvisError
 ├── Invalid            400  the request itself is wrong; carries the field
 ├── InvalidAudio       400  what was sent holds no sound that can be decoded
+├── Unauthenticated    401  nobody, or nobody we know
+├── Forbidden          403  somebody who may not do this
 ├── NotFound           404  also for what belongs to someone else
 ├── Conflict           409  what is asked does not fit what is there
 ├── Busy               409  the conversation is answering already
 ├── TooLarge           413  more bytes or seconds of sound than are taken
+├── RateLimited        429  too often, by the same user or from the same address
 ├── Overloaded         503  a bounded queue is full
 ├── Draining           503  the process is about to end
 ├── Unavailable        503  something Jarvis depends on is away
@@ -18,6 +21,7 @@ Adapters translate their own exceptions into these at the border; nothing above 
 SDK's error.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal, Self
 
@@ -29,6 +33,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_request": (400, "The request is not valid"),
     "message_too_large": (400, "The message does not fit the model's window"),
     "invalid_audio": (400, "The audio is not understood"),
+    "unauthenticated": (401, "Sign in first"),
+    "forbidden": (403, "This is not allowed"),
     "origin_not_allowed": (403, "This origin is not allowed"),
     "host_not_allowed": (403, "This host name is not allowed"),
     "not_found": (404, "Not found"),
@@ -39,6 +45,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "uri_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "The content type is not supported"),
     "headers_too_large": (431, "The headers are too large"),
+    "rate_limited": (429, "Too many requests"),
     "internal": (500, "Internal error"),
     "overloaded": (503, "Too much is waiting already"),
     "draining": (503, "The server is shutting down"),
@@ -101,6 +108,17 @@ class InvalidAudio(JarvisError):
     code = "invalid_audio"
 
 
+class Unauthenticated(JarvisError):
+    code = "unauthenticated"
+
+    def __init__(self, detail: str = "Send an access token or an API key that is in force.") -> None:
+        super().__init__(detail)
+
+
+class Forbidden(JarvisError):
+    code = "forbidden"
+
+
 class NotFound(JarvisError):
     code = "not_found"
 
@@ -121,6 +139,14 @@ class Busy(JarvisError):
 
 class TooLarge(JarvisError):
     code = "too_large"
+
+
+class RateLimited(JarvisError):
+    code = "rate_limited"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("Too many requests; wait, and send this one again.")
+        self.retry_after_s = math.ceil(retry_after_s)
 
 
 class Overloaded(JarvisError):
