@@ -29,6 +29,9 @@ AuditEvent = Literal[
     "key_deleted",
 ]
 
+MAX_PASSWORD_BYTES = 1024
+"""In UTF-8: a bound on what is normalised and hashed, not on what somebody may think of."""
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A user, as signing in and the administrator see him.
@@ -89,16 +92,21 @@ class IdentityStore(Protocol):
         """
         ...
 
-    async def rehash(self, user: User, password_hash: str) -> None:
-        """Keep the same password under another hash."""
+    async def rehash(self, account: Account, password_hash: str) -> None:
+        """Keep the same password under another hash; nothing is kept if it has been changed meanwhile."""
         ...
 
     async def note(self, event: AuditEvent, *, user: User | None, address: str) -> None:
         """Write to the audit log what changes nothing else: a sign-in that failed, and whose it would be."""
         ...
 
-    async def begin_session(self, user: User, session_id: UUID, token: SecretToken, *, address: str) -> None:
-        """Begin a session, with its first refresh token."""
+    async def begin_session(
+        self, account: Account, session_id: UUID, token: SecretToken, *, address: str
+    ) -> None:
+        """Begin a session, with its first refresh token.
+
+        Raises Unauthenticated where the account is suspended, or has another password hash, by now.
+        """
         ...
 
     async def renew_session(self, digest: bytes, token: SecretToken, *, address: str) -> Standing | None:
@@ -131,7 +139,7 @@ class IdentityStore(Protocol):
         ...
 
     async def add_key(self, user: User, key: ApiKey, digest: bytes, *, most: int, address: str) -> None:
-        """Raises Conflict when he has `most` already."""
+        """Raises Conflict when he has `most` already, and Unauthenticated when he is suspended by now."""
         ...
 
     async def delete_key(self, user: User, key_id: UUID, *, address: str) -> None:
@@ -203,7 +211,7 @@ class PasswordHasher(Protocol):
         ...
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Tell whether `hash` would make a stronger one by now."""
+        """Tell whether `hash` would make it with other parameters by now."""
         ...
 
 
