@@ -9,8 +9,10 @@ from uuid import UUID
 import pytest
 
 from jarvis.adapters.postgres import migrations
+from jarvis.adapters.postgres.accounts import PostgresAccounts
 from jarvis.adapters.postgres.conversations import PostgresConversations
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
+from jarvis.adapters.postgres.identity import PostgresIdentity
 from jarvis.adapters.postgres.migrations import MigrationRefused, current_revision, downgrade, migrate
 from jarvis.adapters.postgres.row_security import verify_row_security
 from jarvis.adapters.postgres.schema import metadata
@@ -18,6 +20,7 @@ from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.core.errors import Unavailable
 from jarvis.core.types import ChatCommand, MessageMetadata, new_id
+from tests.identities import account_of, begun, counting, token
 from tests.postgres import PostgresServer
 
 ANNA = UUID("11111111-1111-4111-8111-111111111111")
@@ -385,5 +388,13 @@ async def _serves(url: str) -> None:
                 UUID(int=2**128 - 1),
             )
         assert row["message_id"] == turn.user_message_id
+        register, identity = PostgresAccounts(database), PostgresIdentity(database)
+        first = token()
+        session_id = await begun(identity, await account_of(register, "anna"), first)
+        assert await identity.renew_session(first.digest, token(), address="") is not None
+        assert await counting(identity, session_id) == {session_id}
+        await register.set_status("anna", "suspended")
+        assert await counting(identity, session_id) == set()
+        await identity.sweep(audit_days=1)
     await downgrade(url, "base")
     await migrate(url)

@@ -1,12 +1,17 @@
 """Row security on a real Postgres: what jarvis_app sees, and that a weakened database is not served from."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
+import msgspec
 import pytest
 
+from jarvis.adapters.postgres import account_statements as administrator
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
+from jarvis.adapters.postgres.identity_statements import Named, OfUser
 from jarvis.adapters.postgres.row_security import OWNED_TABLES, RowSecurityBroken, verify_row_security
 from jarvis.adapters.postgres.schema import metadata
+from jarvis.adapters.postgres.statement import Statement
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.core.errors import JarvisError
@@ -38,6 +43,17 @@ async def two_users(single: Database) -> tuple[User, User]:
             await transaction.raw(
                 "INSERT INTO forgotten_memories (id, user_id) VALUES ($1, $2)", new_id(), user.id
             )
+            await transaction.raw(
+                "INSERT INTO refresh_tokens (id, session_id, user_id, digest, expires_at) "
+                "VALUES (gen_random_uuid(), gen_random_uuid(), $1, $2, 'infinity')",
+                *(user.id, name.encode()),
+            )
+            await transaction.raw(
+                "INSERT INTO api_keys (id, user_id, name, prefix, digest) "
+                "VALUES (gen_random_uuid(), $1, 'laptop', 'jvk_12345678', $2)",
+                *(user.id, name.encode()),
+            )
+            await transaction.raw("SELECT jarvis_note('signed_in', $1, '', NULL)", user.id)
     anna, ben = [await users.profile(name) for name in names]
     return anna, ben
 
@@ -81,6 +97,8 @@ async def test_a_write_without_where_changes_only_the_users_own_rows(
         "INSERT INTO conversations (id, user_id) VALUES (gen_random_uuid(), $1)",
         "INSERT INTO memories (id, user_id, content) VALUES (gen_random_uuid(), $1, 'x')",
         "INSERT INTO forgotten_memories (id, user_id) VALUES (gen_random_uuid(), $1)",
+        "INSERT INTO refresh_tokens SELECT id, id, $1, 'x', now(), now() FROM gen_random_uuid() id",
+        "INSERT INTO api_keys SELECT id, $1, 'x', 'x', 'x' FROM gen_random_uuid() id",
         "UPDATE conversations SET user_id = $1",
         "UPDATE messages SET user_id = $1",
     ],
@@ -124,12 +142,65 @@ async def test_the_app_role_cannot_become_more(single: Database) -> None:
         "ALTER TABLE messages DISABLE ROW LEVEL SECURITY",
         "DROP POLICY own_rows ON messages",
         "INSERT INTO users (id, username) VALUES (gen_random_uuid(), 'x')",
+        "UPDATE users SET role = 'owner'",
+        "UPDATE users SET status = 'active'",
+        "UPDATE users SET password_hash = 'x'",
+        "UPDATE refresh_tokens SET used_at = NULL",
+        "UPDATE refresh_tokens SET expires_at = 'infinity'",
+        "DELETE FROM refresh_tokens",
+        "UPDATE api_keys SET expires_at = 'infinity'",
+        "INSERT INTO audit_log (event) VALUES ('signed_in')",
+        "UPDATE audit_log SET event = 'signed_in'",
+        "DELETE FROM audit_log",
         "SELECT * FROM alembic_version",
     ):
         with pytest.raises(JarvisError) as caught:
             async with single.transaction(None) as transaction:
                 await transaction.raw(statement)
         assert type(caught.value.__cause__).__name__ == "InsufficientPrivilegeError"
+
+
+async def test_the_app_role_cannot_do_what_the_administrator_does(
+    single: Database, two_users: tuple[User, User]
+) -> None:
+    anna, ben = two_users
+    status = administrator.SetStatus(user_id=ben.id, status="suspended")
+    refused: list[tuple[Statement[Any, Any], msgspec.Struct]] = [
+        (administrator.SUSPEND, status),
+        (administrator.RESUME, status),
+        (administrator.SET_PASSWORD, administrator.SetPassword(user_id=ben.id, password_hash="x")),
+        (administrator.ADD, administrator.Add(user_id=new_id(), name="x", password_hash="x", role="owner")),
+    ]
+    for statement, arguments in refused:
+        with pytest.raises(JarvisError) as caught:
+            async with single.transaction(anna) as transaction:
+                await transaction.all(statement, arguments)
+        assert type(caught.value.__cause__).__name__ == "InsufficientPrivilegeError"
+    async with single.transaction(anna) as transaction:
+        seen = await transaction.all(administrator.ALL, administrator.Nobody())
+        assert [row.username for row in seen] == ["anna"]
+        assert await transaction.all(administrator.NAMED, Named(name="ben")) == []
+        assert await transaction.all(administrator.END_ALL_SESSIONS, OfUser(user_id=ben.id)) == []
+        assert await transaction.all(administrator.DELETE_ALL_KEYS, OfUser(user_id=ben.id)) == []
+    async with single.transaction(ben) as transaction:
+        (left,) = await transaction.raw(
+            "SELECT (SELECT count(*) FROM refresh_tokens WHERE revoked_at IS NULL), "
+            "(SELECT count(*) FROM api_keys)"
+        )
+    assert tuple(left) == (1, 1)
+
+
+async def test_the_administrator_sees_everybody_and_leaves_nothing_of_it_on_the_connection(
+    single: Database, two_users: tuple[User, User]
+) -> None:
+    anna, _ = two_users
+    for table in OWNED_TABLES:
+        column = "id" if table == "users" else "user_id"
+        async with single.administering() as transaction:
+            rows = await transaction.raw(f"SELECT {column} FROM {table}")  # noqa: S608  as above
+        assert {row[0] for row in rows} == {user.id for user in two_users}
+        assert await owners(single, anna, table) == {anna.id}
+        assert await owners(single, None, table) == set()
 
 
 async def test_the_functions_that_span_users_are_for_the_app_role_only(
@@ -141,11 +212,12 @@ async def test_the_functions_that_span_users_are_for_the_app_role_only(
             "SELECT proname::text, proowner::regrole::text, prosecdef, "
             "proconfig::text LIKE '%search_path=public%', "
             "(SELECT array_agg(grantee::regrole::text ORDER BY 1) FROM aclexplode(proacl)) "
-            "FROM pg_proc WHERE proname LIKE 'jarvis\\_%' ORDER BY 1"
+            "FROM pg_proc WHERE (proname LIKE 'jarvis\\_%' OR prosecdef) "
+            "AND pronamespace = 'public'::regnamespace ORDER BY 1"
         )
     finally:
         await connection.close()
-    assert len(rows) == 13
+    assert len(rows) == 22
     for row in rows:
         assert tuple(row)[1:4] == ("jarvis_system", True, True), row[0]
         assert set(row[4]) == {"jarvis_app", "jarvis_system"}, row[0]

@@ -5,7 +5,7 @@ Owns deadlines and what becomes of a connection; no connection goes back to the 
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -76,9 +76,7 @@ class Database:
         # PgBouncer may refuse start-up parameters, and shares sessions: there each opening carries them.
         self._session_settings = limits if settings.statement_cache else {}
         local = {} if settings.statement_cache else limits
-        self._opening = "BEGIN; SET LOCAL ROLE jarvis_app; " + "".join(
-            f"SET LOCAL {name} = {value}; " for name, value in local.items()
-        )
+        self._local_limits = "".join(f"SET LOCAL {name} = {value}; " for name, value in local.items())
 
     async def __aenter__(self) -> Self:
         self._pool = await create_pool(
@@ -109,10 +107,9 @@ class Database:
         """How many connections of the pool somebody holds right now."""
         return self._in_use
 
-    @asynccontextmanager
-    async def transaction(
+    def transaction(
         self, user: User | None, *, deadline_s: float | None = None
-    ) -> AsyncGenerator[Transaction]:
+    ) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction as `user`, or as nobody: no row, but the functions that span users.
 
         Commits at the end; rolls back when the body raises or is cancelled. Ends within the acquire and the
@@ -120,10 +117,21 @@ class Database:
         all its statements together instead); at once while the last `ping` failed, or while it is `pending`.
         Raises Unavailable.
         """
+        # `hex` is digits only, whatever the id was made of.
+        whose = f"SET LOCAL jarvis.user_id = '{user.id.hex if user else ''}'"
+        return self._begun(f"SET LOCAL ROLE jarvis_app; {whose}", deadline_s)
+
+    def administering(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction as jarvis_system, which sees everybody's rows: for the administrator only.
+
+        Otherwise as `transaction`.
+        """
+        return self._begun("SET LOCAL ROLE jarvis_system", None)
+
+    @asynccontextmanager
+    async def _begun(self, as_whom: str, deadline_s: float | None) -> AsyncGenerator[Transaction]:
         if self._is_away or self.pending:
             raise Unavailable("database", self.pending or "The database cannot be reached.")
-        # `hex` is digits only, whatever the id was made of.
-        opening = f"{self._opening}SET LOCAL jarvis.user_id = '{user.id.hex if user else ''}'"
         try:
             async with asyncio.timeout(self._settings.acquire_timeout_s) as deadline:
                 connection = await self._pool.acquire()
@@ -132,7 +140,7 @@ class Database:
                     deadline.reschedule(
                         asyncio.get_running_loop().time() + (deadline_s or self._settings.statement_timeout_s)
                     )
-                    await connection.execute(opening)
+                    await connection.execute(f"BEGIN; {self._local_limits}{as_whom}")
                     yield Transaction(connection)
                     await connection.execute("COMMIT")
                 except BaseException as exc:

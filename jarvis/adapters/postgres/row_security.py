@@ -4,7 +4,10 @@ from jarvis.adapters.postgres.database import Database, Transaction
 from jarvis.core.errors import JarvisError
 
 # Not derived from schema.py, which takes SQLAlchemy to import; a test compares the two.
-OWNED_TABLES = ("users", "conversations", "messages", "turns", "memories", "forgotten_memories")
+OWNED_TABLES = (
+    *("users", "conversations", "messages", "turns", "memories", "forgotten_memories"),
+    *("refresh_tokens", "api_keys", "audit_log"),
+)
 _OWNER_IS_ME = "= (NULLIF(current_setting('jarvis.user_id'::text, true), ''::text))::uuid)"
 
 

@@ -3,6 +3,8 @@
 Migrations make them; nothing here does. Ids are made by the application, times by Postgres.
 """
 
+from uuid import UUID
+
 import sqlalchemy as sa
 from sqlalchemy import Column, FetchedValue, Index, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, ENUM, JSONB, TIMESTAMP, TSVECTOR
@@ -29,6 +31,10 @@ def _made_at(name: str) -> Column[object]:
     return Column(name, instant, nullable=False, server_default=sa.func.now())
 
 
+def _of_user() -> Column[UUID]:
+    return Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False)
+
+
 def _of_conversation() -> sa.ForeignKeyConstraint:
     """Name the user too, so that no row can lie in another user's conversation, whoever writes it."""
     return sa.ForeignKeyConstraint(
@@ -46,13 +52,19 @@ users = Table(
     Column("status", user_status, nullable=False, server_default="active"),
     Column("wrapped_key", BYTEA),
     _made_at("created_at"),
+    Index(
+        "users_account_name_idx",
+        sa.func.lower(sa.column("username")),
+        unique=True,
+        postgresql_where=sa.text("password_hash IS NOT NULL"),
+    ),
 )
 
 conversations = Table(
     "conversations",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _of_user(),
     Column("title", Text),
     Column("title_is_settled", sa.Boolean, nullable=False, server_default=sa.false()),
     Column("status", conversation_status, nullable=False, server_default="active"),
@@ -135,7 +147,7 @@ memories = Table(
     "memories",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    _of_user(),
     Column("kind", memory_kind, nullable=False, server_default="fact"),
     Column("content", Text, nullable=False),
     Column("importance", sa.Double, nullable=False, server_default="0.5"),
@@ -199,6 +211,54 @@ erasure_wanted = Table(
     Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("table_name", Text, nullable=False),
     _made_at("since"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("session_id", Uuid, nullable=False),
+    _of_user(),
+    Column("digest", BYTEA, nullable=False, unique=True),
+    _made_at("created_at"),
+    Column("expires_at", instant, nullable=False),
+    Column("used_at", instant),
+    Column("revoked_at", instant),
+    Index(
+        "refresh_tokens_live_idx",
+        "session_id",
+        unique=True,
+        postgresql_where=sa.text("used_at IS NULL AND revoked_at IS NULL"),
+    ),
+    Index("refresh_tokens_user_idx", "user_id"),
+    Index("refresh_tokens_expires_idx", "expires_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _of_user(),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("digest", BYTEA, nullable=False, unique=True),
+    _made_at("created_at"),
+    Column("expires_at", instant),
+    Index("api_keys_user_idx", "user_id"),
+    Index("api_keys_expires_idx", "expires_at"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    _made_at("at"),
+    Column("event", Text, nullable=False),
+    Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="SET NULL")),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("detail", Text),
+    Index("audit_log_at_idx", "at"),
+    Index("audit_log_user_idx", "user_id"),
 )
 
 activity = sa.func.coalesce(conversations.c.last_message_at, conversations.c.created_at)
