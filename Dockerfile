@@ -42,6 +42,7 @@ STOPSIGNAL SIGTERM
 # Alive, not ready: a Postgres that is away is no reason to restart this. http.client takes no proxy from the environment.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; server = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 8100), timeout=2); server.request('GET', '/health'); sys.exit(server.getresponse().status != 200)"]
-# On its own it refuses to start: it listens beyond loopback, so whoever runs it has to say TRUST_NETWORK=true.
+# On its own it refuses to start: it listens beyond loopback, so whoever runs it gives it a JWT_SECRET_KEY, by which
+# people sign in, or says TRUST_NETWORK=true.
 ENTRYPOINT ["jarvis"]
 CMD ["serve"]

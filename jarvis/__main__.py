@@ -12,6 +12,7 @@ import uvloop
 from jarvis import __version__
 from jarvis.adapters.postgres.migrations import MigrationRefused
 from jarvis.app import checking, serving
+from jarvis.app.user_arguments import add_user_commands
 from jarvis.core.errors import JarvisError
 from jarvis.embedded.errors import EmbeddedError
 from jarvis.settings import WrongSettings, ignored_names, load, read_environment
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     examining = commands.add_parser("doctor", help="show what is configured and what answers")
     examining.add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("reindex", help="make the vectors of all memories anew, from the database")
+    add_user_commands(commands)
     chosen = parser.parse_args(arguments)
     try:
         environment = read_environment(Path.cwd())
@@ -57,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             configure_logging("WARNING", settings.log_format)
             return _run(lambda: reindex(settings))
+        case "user":
+            from jarvis.app.users import manage_users  # noqa: PLC0415 likewise
+
+            configure_logging("WARNING", settings.log_format)
+            return _run(lambda: manage_users(settings, chosen))
         case _:
             raise AssertionError
 

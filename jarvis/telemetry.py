@@ -33,6 +33,7 @@ _HIDDEN = "[hidden]"
 _SECRET_PARTS = ("authorization", "token", "password", "passwd", "secret", "api_key", "apikey", "cookie")
 # Counts of tokens are no tokens.
 _HARMLESS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens", "max_tokens", "tokens"})
+_PLAIN = frozenset({str, int, float})
 _TEXT_KEYS = frozenset({"content", "message", "text", "prompt", "system_prompt", "body", "partial", "data"})
 # These log each request or step by themselves, below warning level.
 _CHATTY = ("alembic", "httpx", "httpcore", "asyncio", "websockets")
@@ -64,7 +65,6 @@ def configure_logging(level: str, log_format: LogFormat) -> None:
     """Send all logs of the process, ours and every library's, to stderr in one format."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         tell_where,
@@ -117,11 +117,9 @@ def tell_where(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 def hide_private(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replace values whose key says that they are a secret or somebody's words, at any depth."""
     for key, value in event.items():
-        if key == "event":
-            continue
         if _is_private(key):
             event[key] = _HIDDEN
-        elif isinstance(value, Mapping):
+        elif type(value) not in _PLAIN and isinstance(value, Mapping):
             event[key] = hide_private(_logger, _method, dict(cast("Mapping[str, object]", value)))
     return event
 

@@ -19,7 +19,7 @@ from httpx_sse import EventSource
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.running import Running
+from tests.running import JarvisProcess, Running
 from tests.scripted_model import Log, Record, ScriptedModel
 
 TERMINAL = frozenset({"chat_response", "error"})
@@ -234,7 +234,7 @@ class Socket:
 
 
 @asynccontextmanager
-async def socket(server: Running, **options: Any) -> AsyncGenerator[Socket]:
+async def socket(server: Running | JarvisProcess, **options: Any) -> AsyncGenerator[Socket]:
     async with connect(server.ws_url, proxy=None, compression=None, max_size=None, **options) as connection:
         yield Socket(connection)
 

@@ -13,7 +13,7 @@ from jarvis.core.speaking.endpointing import EndpointingSettings
 from jarvis.services.admission import MAX_WAITING_IN_CONVERSATION
 from jarvis.services.speaking import LINGER_S
 from jarvis.settings import Settings
-from jarvis.web import edge, hearing, legacy, outbox, responses, socket
+from jarvis.web import edge, hearing, legacy, outbox, responses, signing_in, socket
 from jarvis.web.decoding import MAX_DEPTH
 from jarvis.web.memory_requests import MAX_CONTENT_CHARS, MAX_FOUND, MAX_MEMORIES, MAX_QUERY_CHARS
 from jarvis.web.requests import MAX_LIMIT
@@ -73,6 +73,7 @@ def _bounds() -> dict[str, str]:
         "audio seconds": int(settings.max_audio_secs),
         "spoken characters": MAX_SPOKEN_CHARS,
         "clips": hearing.MAX_CLIPS,
+        "sign-in seconds": int(signing_in.WITHIN_S),
         "streams": MAX_STREAMS,
         "utterance seconds": pause.longest_utterance_ms // 1000,
         "pause milliseconds": pause.silence_ms,

@@ -17,6 +17,7 @@ from jarvis.adapters.late import LateLLM
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.migrations import HEAD, current_revision, migrate
 from jarvis.adapters.postgres.row_security import verify_row_security
+from jarvis.app.identity import build_identity
 from jarvis.app.memory import EmbedderStart, keeps_vectors_here, open_vectors
 from jarvis.app.model import ModelStart, choose_backend
 from jarvis.app.services import Parts, build_services
@@ -29,6 +30,7 @@ from jarvis.embedded.supervisor import Supervisor
 from jarvis.services.health import HealthCheck
 from jarvis.settings import Settings
 from jarvis.telemetry import Metrics
+from jarvis.web.access import Access
 from jarvis.web.context import Services
 
 MIGRATIONS = "migrations"
@@ -45,6 +47,7 @@ class Assembly(msgspec.Struct, frozen=True, kw_only=True):
     """A server's parts, open; `database_url` is the effective one."""
 
     services: Services
+    access: Access
     llm: LateLLM
     metrics: Metrics
     database: Database
@@ -86,8 +89,10 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         detector = Silero()
         stack.callback(detector.close)
         metrics = Metrics(__version__)
+        identity = build_identity(settings, database, structlog.stdlib.get_logger("jarvis.background"))
         parts = Parts(
             database=database,
+            accounts=identity.accounts,
             llm=model.llm,
             memory_tokens=EMBEDDED_MEMORY_TOKENS if backend == "embedded" else None,
             embedder=embedder.embedder,
@@ -112,12 +117,13 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             await prepared.wait()
         await stack.enter_async_context(services.turns.running())
         await services.health.check()
-        for work in (*background, services.health.run, model.run, voice.run):
+        for work in (*background, *identity.background, services.health.run, model.run, voice.run):
             tasks.start_soon(work)
         if vectors is not None:
             tasks.start_soon(embedder.run)
         yield Assembly(
             services=services,
+            access=identity.access,
             llm=model.llm,
             metrics=metrics,
             database=database,

@@ -2,11 +2,10 @@
 
 import os
 import resource
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import structlog
@@ -21,8 +20,8 @@ from jarvis.adapters.postgres.recall import PostgresRecall
 from jarvis.adapters.postgres.summaries import PostgresSummaries
 from jarvis.adapters.postgres.titles import PostgresTitles
 from jarvis.adapters.postgres.turns import PostgresTurns
-from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.adapters.turn_log import InProcessTurnLog
+from jarvis.app.background import Background
 from jarvis.core.ports import Embedder, VectorStore
 from jarvis.core.remembering import memories_in
 from jarvis.core.speech import Codec, SpeechDetector
@@ -31,7 +30,7 @@ from jarvis.services.conversations import Conversations
 from jarvis.services.erasure import Erasure
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck, MemoryUsage, Probe, ServiceName
-from jarvis.services.identity import LocalIdentity
+from jarvis.services.identity import Accounts
 from jarvis.services.interruptions import Interruptions
 from jarvis.services.memory import Memories
 from jarvis.services.memory_index import MemoryIndex
@@ -49,14 +48,12 @@ from jarvis.telemetry import Metrics
 from jarvis.web.context import Services
 from jarvis.web.sockets import Sockets
 
-Background = Callable[[], Coroutine[Any, Any, None]]
-"""Works for ever; to be cancelled."""
-
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What services stand on. `place` names what only one process at a time can be: its address."""
 
     database: Database
+    accounts: Accounts
     llm: LateLLM
     memory_tokens: int | None
     embedder: Embedder
@@ -149,7 +146,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         voice=voice,
         interruptions=interruptions,
         feed=feed,
-        identity=LocalIdentity(PostgresUsers(database)),
+        accounts=parts.accounts,
         health=health,
         sockets=sockets,
         render_metrics=metrics.render,

@@ -13,10 +13,10 @@ from jarvis.app.assembly import Assembly, open_assembly
 from jarvis.settings import Settings
 from jarvis.web.application import create_app
 from jarvis.web.asgi import ASGIApp
+from jarvis.web.closing import RESTART
 from jarvis.web.context import Bounds, Services
 from jarvis.web.edge import EdgeConfig
 from jarvis.web.server import bind, serve
-from jarvis.web.socket import RESTART
 
 DRAINING = "draining"
 TRUSTED = "TRUST_NETWORK is set: whoever reaches this address can read and write everything."
@@ -66,7 +66,7 @@ async def _serve(
     stop = asyncio.Event()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_leave, settings, assembly.services, signals, stop)
-        if not settings.on_loopback:
+        if not settings.on_loopback and not settings.signs_in:
             log.warning("network.trusted", detail=TRUSTED)
         log.info("listening", url=f"http://{_host_in_url(settings.host)}:{port}", version=__version__)
         await serve(app, listener, stop=stop)
@@ -91,6 +91,7 @@ def build_app(settings: Settings, assembly: Assembly, *, port: int) -> ASGIApp:
             allowed_origins=settings.allowed_origins,
             allowed_hosts=settings.allowed_hosts,
         ),
+        access=assembly.access,
         metrics=assembly.metrics.requests,
         version=__version__,
         with_schema=settings.schema == "on",

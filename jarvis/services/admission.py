@@ -12,14 +12,17 @@ from jarvis.core.errors import Busy, Overloaded
 
 MAX_WAITING_IN_CONVERSATION = 8
 
+Place = tuple[UUID, UUID]
+"""A user's id and a conversation's: who names another's conversation neither waits there nor learns of it."""
+
 
 class Ticket:
     """One turn's place. `granted` is set when it may run; whoever holds it must leave in the end."""
 
-    __slots__ = ("conversation_id", "granted")
+    __slots__ = ("granted", "place")
 
-    def __init__(self, conversation_id: UUID | None) -> None:
-        self.conversation_id = conversation_id
+    def __init__(self, place: Place | None) -> None:
+        self.place = place
         self.granted = asyncio.Event()
 
 
@@ -39,7 +42,7 @@ class Admission:
     def __init__(self, *, max_running: int, max_waiting: int) -> None:
         self._max_running = max_running
         self._max_waiting = max_waiting
-        self._lanes: dict[UUID, _Lane] = {}
+        self._lanes: dict[Place, _Lane] = {}
         self._waiting: dict[Ticket, None] = {}
         self._running = 0
 
@@ -47,12 +50,12 @@ class Admission:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def enter(self, conversation_id: UUID | None, *, if_busy_reject: bool = False) -> Ticket:
+    def enter(self, place: Place | None, *, if_busy_reject: bool = False) -> Ticket:
         """Take a place, granted at once where one is free.
 
         Raises Busy (only with `if_busy_reject`) or Overloaded; then nothing was taken.
         """
-        lane = self._lanes.get(conversation_id) if conversation_id else None
+        lane = self._lanes.get(place) if place else None
         if lane is not None:
             if if_busy_reject:
                 raise Busy
@@ -60,7 +63,7 @@ class Admission:
                 raise Overloaded("Too many messages wait in this conversation.")
         if (lane is not None or self._running >= self._max_running) and self.waiting >= self._max_waiting:
             raise Overloaded("Too many turns wait for the model.")
-        ticket = Ticket(conversation_id)
+        ticket = Ticket(place)
         self._join_lane(ticket)
         self._waiting[ticket] = None
         self._grant()
@@ -71,14 +74,14 @@ class Admission:
 
         Fair: to be acquired without any wait between `enter` and it.
         """
-        if ticket.conversation_id is None:
+        if ticket.place is None:
             return asyncio.Lock()
-        return self._lanes[ticket.conversation_id].beginning
+        return self._lanes[ticket.place].beginning
 
-    def name(self, ticket: Ticket, conversation_id: UUID) -> None:
+    def name(self, ticket: Ticket, place: Place) -> None:
         """Tell the conversation that a ticket without one has made."""
-        if ticket.conversation_id is None:
-            ticket.conversation_id = conversation_id
+        if ticket.place is None:
+            ticket.place = place
             self._join_lane(ticket)
 
     def position(self, ticket: Ticket) -> int:
@@ -90,9 +93,9 @@ class Admission:
     def rounds(self, ticket: Ticket) -> int:
         """Return after about how many turns, one after the other, this one runs."""
         in_all = -(-self.position(ticket) // self._max_running)
-        if ticket.conversation_id is None:
+        if ticket.place is None:
             return in_all
-        return max(in_all, self._lanes[ticket.conversation_id].tickets.index(ticket))
+        return max(in_all, self._lanes[ticket.place].tickets.index(ticket))
 
     def leave(self, ticket: Ticket) -> None:
         """Give the place up, whether it was granted or not, and let the next run."""
@@ -100,16 +103,16 @@ class Admission:
             del self._waiting[ticket]
         else:
             self._running -= 1
-        if ticket.conversation_id is not None:
-            lane = self._lanes[ticket.conversation_id]
+        if ticket.place is not None:
+            lane = self._lanes[ticket.place]
             lane.tickets.remove(ticket)
             if not lane.tickets:
-                del self._lanes[ticket.conversation_id]
+                del self._lanes[ticket.place]
         self._grant()
 
     def _join_lane(self, ticket: Ticket) -> None:
-        if ticket.conversation_id is not None:
-            self._lanes.setdefault(ticket.conversation_id, _Lane()).tickets.append(ticket)
+        if ticket.place is not None:
+            self._lanes.setdefault(ticket.place, _Lane()).tickets.append(ticket)
 
     def _grant(self) -> None:
         for ticket in self._grantable():
@@ -121,5 +124,5 @@ class Admission:
         for ticket in list(self._waiting):
             if self._running >= self._max_running:
                 return
-            if ticket.conversation_id is None or self._lanes[ticket.conversation_id].tickets[0] is ticket:
+            if ticket.place is None or self._lanes[ticket.place].tickets[0] is ticket:
                 yield ticket

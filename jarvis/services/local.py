@@ -1,33 +1,52 @@
-"""On whose behalf a request is done. Here: one trusted owner with named profiles (AUTH_MODE=local)."""
+"""AUTH_MODE=local: one trusted owner, who signs in nowhere and has named profiles."""
 
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID
 
-from jarvis.core.errors import NotFound
+from jarvis.core.errors import Conflict, Forbidden, NotFound
+from jarvis.core.identity import Allowance, ApiKey, UserRole
 from jarvis.core.stores import UserStore
 from jarvis.core.types import User
+from jarvis.services.identity import Budget, Caller, Session
+from jarvis.services.recent import Recent
 
 DEFAULT_PROFILE = "default"
-MAX_REMEMBERED = 10_000
+TOKENS_LAST_S = 900
+"""As those of AUTH_MODE=jwt, for clients that renew by the clock; here it means nothing."""
+UNLIMITED = Allowance(granted=True, remaining=0, retry_after_s=0, full_after_s=0)
+NO_KEYS = "Nobody signs in here (AUTH_MODE=local), so no key is of any use."
 
 K = TypeVar("K", bound=Hashable)
 
 
-class LocalIdentity:
-    """Finds the profile that is named, or the one that a conversation, turn or memory belongs to.
+class LocalOwner:
+    """The Caller of every request: acts as the profile that is named, or that the thing asked for belongs to.
 
     What was found is remembered: a profile's id never changes, and neither does an owner.
     """
 
+    role: UserRole = "owner"
+    session_id: UUID | None = None
+    sockets: Mapping[Hashable, int] = MappingProxyType({})
+
     def __init__(self, users: UserStore) -> None:
         self._users = users
-        self._profiles: OrderedDict[str, User] = OrderedDict()
-        self._owners: OrderedDict[UUID, User] = OrderedDict()
+        self._profiles: Recent[str, User] = Recent()
+        self._owners: Recent[UUID, User] = Recent()
+
+    async def take(self, budget: Budget) -> Allowance:
+        del budget
+        return UNLIMITED
+
+    async def left(self) -> None:
+        await asyncio.get_running_loop().create_future()
 
     async def profile(self, name: str | None) -> User:
-        """Return the profile of that name, made on first use; None is the default one."""
+        """Return the profile of that name, made on first use."""
         name = name or DEFAULT_PROFILE
         return await _remembered(self._profiles, name, lambda: self._users.profile(name))
 
@@ -46,8 +65,7 @@ class LocalIdentity:
         return await _remembered(self._owners, memory_id, lambda: self._memory_owner(memory_id))
 
     def remember(self, owned_id: UUID, user: User) -> None:
-        """Note the owner of what has just been made, so that nobody need look it up."""
-        _keep(self._owners, owned_id, user)
+        self._owners.put(owned_id, user)
 
     async def _conversation_owner(self, conversation_id: UUID) -> User:
         user = await self._users.owner_of_conversation(conversation_id)
@@ -68,15 +86,56 @@ class LocalIdentity:
         return user
 
 
-async def _remembered(known: OrderedDict[K, User], key: K, look_up: Callable[[], Awaitable[User]]) -> User:
+class LocalAccounts:
+    """Fills Accounts where there are none: everybody is the owner, and gets tokens that are worth nothing."""
+
+    def __init__(self, owner: LocalOwner) -> None:
+        self._owner = owner
+
+    async def caller(self, token: str) -> Caller:
+        del token
+        return self._owner
+
+    async def sign_in(self, name: str, password: str, *, address: str) -> Session:
+        del name, password, address
+        return await self._session()
+
+    async def sign_up(self, name: str, password: str, *, address: str) -> Session:
+        del name, password, address
+        raise Forbidden("Nobody signs up here (AUTH_MODE=local).")
+
+    async def renew(self, refresh_token: str, *, address: str) -> Session:
+        del refresh_token, address
+        return await self._session()
+
+    async def sign_out(self, caller: Caller, refresh_token: str | None, *, address: str) -> None:
+        """Do nothing: nobody has signed in."""
+
+    async def keys(self, user: User) -> list[ApiKey]:
+        del user
+        return []
+
+    async def add_key(self, user: User, name: str, *, days: int | None, address: str) -> tuple[ApiKey, str]:
+        del user, name, days, address
+        raise Conflict(NO_KEYS)
+
+    async def delete_key(self, user: User, key_id: UUID, *, address: str) -> None:
+        del user, key_id, address
+        raise NotFound("key")
+
+    async def _session(self) -> Session:
+        return Session(
+            access_token=f"local-{secrets.token_urlsafe(12)}",
+            refresh_token=f"local-{secrets.token_urlsafe(12)}",
+            expires_in_s=TOKENS_LAST_S,
+            user=await self._owner.profile(None),
+            role=self._owner.role,
+        )
+
+
+async def _remembered(known: Recent[K, User], key: K, look_up: Callable[[], Awaitable[User]]) -> User:
     user = known.get(key)
     if user is None:
         user = await look_up()
-        _keep(known, key, user)
+        known.put(key, user)
     return user
-
-
-def _keep(known: OrderedDict[K, User], key: K, user: User) -> None:
-    known[key] = user
-    if len(known) > MAX_REMEMBERED:
-        known.popitem(last=False)

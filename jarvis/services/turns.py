@@ -23,7 +23,7 @@ from jarvis.core.events import LogEntry, Terminal, decode_terminal
 from jarvis.core.ports import TurnLog
 from jarvis.core.stores import TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Turn, TurnView, User, new_id
-from jarvis.services.admission import Admission, Ticket
+from jarvis.services.admission import Admission, Place, Ticket
 from jarvis.services.live import LiveTurn
 from jarvis.services.memory import Recollection
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
@@ -129,7 +129,8 @@ class Turns:
         conversation_id = command.conversation_id
         if command.if_busy == "interrupt" and conversation_id is not None:
             await self.end_conversation(user, conversation_id)
-        ticket = self._enter(conversation_id, if_busy_reject=command.if_busy == "reject")
+        place = (user.id, conversation_id) if conversation_id else None
+        ticket = self._enter(place, if_busy_reject=command.if_busy == "reject")
         return await self._begin(
             ticket,
             partial(self._store.begin, user, command),
@@ -142,13 +143,13 @@ class Turns:
         Refuses as `begin` does, and with Conflict where nobody has said anything.
         """
         await self.check_model(command.model)
-        ticket = self._enter(command.conversation_id)
+        ticket = self._enter((user.id, command.conversation_id))
         return await self._begin(ticket, partial(self._store.begin_again, user, command))
 
-    def _enter(self, conversation_id: UUID | None, *, if_busy_reject: bool = False) -> Ticket:
+    def _enter(self, place: Place | None, *, if_busy_reject: bool = False) -> Ticket:
         if self._draining or self._tasks is None:
             raise Draining
-        return self._admission.enter(conversation_id, if_busy_reject=if_busy_reject)
+        return self._admission.enter(place, if_busy_reject=if_busy_reject)
 
     async def _begin(
         self,
@@ -177,7 +178,7 @@ class Turns:
                 recalling.cancel()
             self._admission.leave(ticket)
             raise
-        self._admission.name(ticket, turn.conversation_id)
+        self._admission.name(ticket, (turn.user.id, turn.conversation_id))
         live = self._live[turn.id] = LiveTurn(turn, recalling)
         self._all_ended.clear()
         self._orchestrator.acknowledge(live)

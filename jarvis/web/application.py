@@ -7,7 +7,8 @@ from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp as LitestarASGIApp
 
-from jarvis.web import chat, conversations, memory, models, probes, transcripts, turns, voice
+from jarvis.web import auth, chat, conversations, memory, models, probes, transcripts, turns, voice
+from jarvis.web.access import Access
 from jarvis.web.asgi import ASGIApp
 from jarvis.web.context import Bounds, Services
 from jarvis.web.edge import Edge, EdgeConfig, RequestMetrics
@@ -15,7 +16,7 @@ from jarvis.web.legacy import WithoutPrefix, synthesize_as_before
 from jarvis.web.problems import log_websocket_bug, respond
 from jarvis.web.responses import Body
 from jarvis.web.schema import schema_routes
-from jarvis.web.socket import socket
+from jarvis.web.upgrading import socket
 
 ROUTES = [
     chat.chat,
@@ -47,6 +48,15 @@ ROUTES = [
     turns.turn,
     turns.events,
     turns.cancel,
+    auth.login,
+    auth.refresh,
+    auth.register,
+    auth.logout,
+    auth.verify,
+    auth.whoami,
+    auth.keys,
+    auth.add_key,
+    auth.delete_key,
     socket,
     probes.health,
     probes.ready,
@@ -59,6 +69,7 @@ def create_app(
     *,
     bounds: Bounds,
     edge: EdgeConfig,
+    access: Access,
     metrics: RequestMetrics,
     version: str,
     with_schema: bool,
@@ -77,6 +88,7 @@ def create_app(
     return Edge(
         WithoutPrefix(litestar),  # pyright: ignore[reportArgumentType] Litestar types its scopes more narrowly
         edge,
+        access=access,
         metrics=metrics,
         health_body=lambda: services.health.body,
     )

@@ -12,7 +12,7 @@ from jarvis.core.errors import JarvisError
 from jarvis.core.events import TurnError
 from jarvis.core.types import AgainCommand, Turn
 from jarvis.web.body import ClientGone
-from jarvis.web.context import Services, bounds_of, read_body, services_of, user_of
+from jarvis.web.context import Services, bounds_of, caller_of, read_body, services_of, user_of
 from jarvis.web.problems import StoredTurn
 from jarvis.web.query import decode_query, parse_uuid
 from jarvis.web.requests import ChatRequest, RegenerateRequest, UserQuery
@@ -43,7 +43,7 @@ async def chat(request: Request[Any, Any, Any]) -> ASGIApp:
     body = await read_body(request, ChatRequest)
     streamed = _wants_events(request, body.stream)
     command = body.to_command(max_chars=bounds.max_message_chars, source=_source(streamed))
-    user = await user_of(services, body.user_id or query.user_id, command.conversation_id)
+    user = await user_of(caller_of(request), body.user_id or query.user_id, command.conversation_id)
     turn = await services.turns.begin(user, command)
     return await _told(request, services, turn, streamed)
 
@@ -65,7 +65,7 @@ async def regenerate(request: Request[Any, Any, Any], conversation_id: FromPath[
         temperature=body.temperature,
         source=_source(streamed),
     )
-    user = await services.identity.owner_of_conversation(wanted)
+    user = await caller_of(request).owner_of_conversation(wanted)
     turn = await services.turns.begin_again(user, command)
     return await _told(request, services, turn, streamed)
 
@@ -84,10 +84,10 @@ async def _told(
     turn: Turn,
     streamed: bool,  # noqa: FBT001 likewise
 ) -> ASGIApp:
-    services.identity.remember(turn.id, turn.user)
-    services.identity.remember(turn.conversation_id, turn.user)
+    caller_of(request).remember(turn.id, turn.user)
+    caller_of(request).remember(turn.conversation_id, turn.user)
     if streamed:
-        return EventStream(services.turns.follow(turn.user, turn.id))
+        return EventStream(services.turns.follow(turn.user, turn.id), left=caller_of(request).left)
     runs_on = "idempotency-key" in request.headers
     return await _whole_answer(services, turn, request.receive, runs_on=runs_on)
 

@@ -7,13 +7,14 @@ from uuid import UUID
 import msgspec
 from litestar.connection import ASGIConnection, Request
 
+from jarvis.core.errors import RateLimited
 from jarvis.core.ports import LLM
 from jarvis.core.stores import ConversationReader
 from jarvis.core.types import User
 from jarvis.services.conversations import Conversations
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.health import HealthCheck
-from jarvis.services.identity import LocalIdentity
+from jarvis.services.identity import Accounts, Budget, Caller
 from jarvis.services.interruptions import Interruptions
 from jarvis.services.memory import Memories
 from jarvis.services.turns import Turns
@@ -35,7 +36,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     voice: SpeechService
     interruptions: Interruptions
     feed: ConversationFeed
-    identity: LocalIdentity
+    accounts: Accounts
     health: HealthCheck
     sockets: Sockets
     render_metrics: Callable[[], bytes]
@@ -56,6 +57,23 @@ def services_of(connection: Connection) -> Services:
 
 def bounds_of(connection: Connection) -> Bounds:
     return cast("Bounds", connection.app.state["bounds"])
+
+
+def caller_of(connection: Connection) -> Caller:
+    """Return who asks, as `Edge` found it; on a public path there is nobody."""
+    return cast("Caller", connection.scope["state"]["caller"])
+
+
+def address_of(connection: Connection) -> str:
+    """Return the client's address, as far as it is known."""
+    return cast("str", connection.scope["state"]["address"])
+
+
+async def spend(caller: Caller, budget: Budget) -> None:
+    """Count what comes on a socket as a request of its own. Raises RateLimited."""
+    allowance = await caller.take(budget)
+    if not allowance.granted:
+        raise RateLimited(allowance.retry_after_s)
 
 
 async def read_body(request: Request[Any, Any, Any], shape: type[T], *, optional: bool = False) -> T:
@@ -85,11 +103,11 @@ def _has_body(request: Request[Any, Any, Any]) -> bool:
     )
 
 
-async def user_of(services: Services, name: str | None, conversation_id: UUID | None) -> User:
+async def user_of(caller: Caller, name: str | None, conversation_id: UUID | None) -> User:
     """Return on whose behalf to act: a conversation's owner, else the profile that is named.
 
     Raises NotFound("conversation").
     """
     if conversation_id is not None:
-        return await services.identity.owner_of_conversation(conversation_id)
-    return await services.identity.profile(name)
+        return await caller.owner_of_conversation(conversation_id)
+    return await caller.profile(name)

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from jarvis.core.errors import Invalid
 from jarvis.core.stores import SearchHit
 from jarvis.core.types import Conversation, Message
-from jarvis.web.context import bounds_of, read_body, services_of, user_of
+from jarvis.web.context import bounds_of, caller_of, read_body, services_of, user_of
 from jarvis.web.query import decode_query, parse_uuid
 from jarvis.web.requests import (
     MAX_LIMIT,
@@ -62,7 +62,7 @@ async def history(request: Request[Any, Any, Any]) -> ASGIApp:
     """Return the newest messages of a conversation (without one: the last active), oldest first."""
     services = services_of(request)
     query = decode_query(request.scope["query_string"], HistoryQuery)
-    user = await user_of(services, query.user_id, query.conversation_id)
+    user = await user_of(caller_of(request), query.user_id, query.conversation_id)
     if query.conversation_id is not None:
         conversation = await services.conversation_reader.get(user, query.conversation_id)
     else:
@@ -97,7 +97,7 @@ async def messages(request: Request[Any, Any, Any], conversation_id: FromPath[st
     services = services_of(request)
     wanted = parse_uuid(conversation_id, "conversation_id")
     query = decode_query(request.scope["query_string"], MessagesQuery)
-    user = await user_of(services, query.user_id, wanted)
+    user = await user_of(caller_of(request), query.user_id, wanted)
     page = await services.conversation_reader.messages(
         user, wanted, limit=min(query.limit, MAX_LIMIT), cursor=query.cursor
     )
@@ -110,7 +110,7 @@ async def conversations(request: Request[Any, Any, Any]) -> ASGIApp:
     """Return the profile's conversations, newest activity first."""
     services = services_of(request)
     query = decode_query(request.scope["query_string"], ConversationsQuery)
-    user = await services.identity.profile(query.user_id)
+    user = await caller_of(request).profile(query.user_id)
     limit = min(query.limit, MAX_LIMIT)
     page = await services.conversation_reader.conversations(
         user,
@@ -139,7 +139,7 @@ async def search(request: Request[Any, Any, Any]) -> ASGIApp:
     query = decode_query(request.scope["query_string"], SearchQuery)
     if not query.q.strip():
         raise Invalid("q", "must not be blank")
-    user = await services.identity.profile(query.user_id)
+    user = await caller_of(request).profile(query.user_id)
     page = await services.conversation_reader.search(
         user, query.q, limit=min(query.limit, MAX_LIMIT), cursor=query.cursor
     )
@@ -154,11 +154,11 @@ async def create(request: Request[Any, Any, Any]) -> ASGIApp:
     query = decode_query(request.scope["query_string"], UserQuery)
     body = await read_body(request, NewConversation, optional=True)
     new = body.checked(max_prompt_chars=bounds_of(request).max_message_chars)
-    user = await services.identity.profile(body.user_id or query.user_id)
+    user = await caller_of(request).profile(body.user_id or query.user_id)
     created = await services.conversations.create(
         user, title=new.title, model=new.model, system_prompt=new.system_prompt
     )
-    services.identity.remember(created.id, user)
+    caller_of(request).remember(created.id, user)
     return Body(_encoder.encode(created))
 
 
@@ -167,7 +167,7 @@ async def conversation(request: Request[Any, Any, Any], conversation_id: FromPat
     """Return a conversation without its messages."""
     services = services_of(request)
     wanted = parse_uuid(conversation_id, "conversation_id")
-    user = await services.identity.owner_of_conversation(wanted)
+    user = await caller_of(request).owner_of_conversation(wanted)
     return Body(_encoder.encode(await services.conversation_reader.get(user, wanted)))
 
 
@@ -178,7 +178,7 @@ async def change(request: Request[Any, Any, Any], conversation_id: FromPath[str]
     wanted = parse_uuid(conversation_id, "conversation_id")
     body = await read_body(request, ConversationChanges)
     edit = body.to_edit(max_prompt_chars=bounds_of(request).max_message_chars)
-    user = await services.identity.owner_of_conversation(wanted)
+    user = await caller_of(request).owner_of_conversation(wanted)
     return Body(_encoder.encode(await services.conversations.edit(user, wanted, edit)))
 
 
@@ -187,6 +187,6 @@ async def remove(request: Request[Any, Any, Any], conversation_id: FromPath[str]
     """Delete a conversation with its messages, turns and memories; what runs in it is ended."""
     services = services_of(request)
     wanted = parse_uuid(conversation_id, "conversation_id")
-    user = await services.identity.owner_of_conversation(wanted)
+    user = await caller_of(request).owner_of_conversation(wanted)
     deleted = await services.conversations.delete(user, wanted)
     return Body(_encoder.encode(DeletedAnswer(conversation_id=wanted, deleted_messages=deleted)))

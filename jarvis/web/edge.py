@@ -1,13 +1,13 @@
 """The outermost layer, between the socket and Litestar: all that holds for every request, whatever its route.
 
-Request ids, headers, bounds of the request's head, Host and Origin, CORS, the log line, the request metrics,
-and `/health` from ready bytes. It reads no body and passes `receive` on as it is.
+Request ids, headers, bounds of the request's head, Host and Origin, CORS, who asks, the log line, the request
+metrics, and `/health` from ready bytes. It reads no body and passes `receive` on as it is.
 """
 
 import itertools
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from logging import DEBUG
 from time import perf_counter
 from typing import Protocol
@@ -16,9 +16,11 @@ import msgspec
 import structlog
 
 from jarvis.core.errors import JarvisError, Refused
+from jarvis.web.access import Access
 from jarvis.web.asgi import ASGIApp, Header, Receive, Scope, Send
 from jarvis.web.body import ClientGone
 from jarvis.web.exchange import NOSNIFF, SERVER, Exchange
+from jarvis.web.head import Head
 from jarvis.web.origins import PREFLIGHT, VARY, OriginPolicy
 from jarvis.web.problems import log_bug
 
@@ -31,8 +33,6 @@ CLIENT_GONE = 499
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _HEALTH_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"), SERVER, NOSNIFF)
-_HEADER_OVERHEAD_BYTES = 4  # ": " and the line's end
-_READ_HEADERS = frozenset({b"host", b"origin", b"x-request-id", b"access-control-request-method"})
 
 log = structlog.stdlib.get_logger("jarvis.access")
 
@@ -52,31 +52,6 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_header_bytes: int = 16 * 1024
 
 
-class Head:
-    """What the edge wants to know of a request's headers, read in one pass."""
-
-    __slots__ = ("asks_method", "hosts", "origins", "request_id", "size")
-
-    def __init__(self, headers: Iterable[Header]) -> None:
-        self.hosts: list[bytes] = []
-        self.origins: list[bytes] = []
-        self.request_id: bytes | None = None
-        self.asks_method = False
-        self.size = 0
-        for name, value in headers:
-            self.size += len(name) + len(value) + _HEADER_OVERHEAD_BYTES
-            if name not in _READ_HEADERS:
-                continue
-            if name == b"host":
-                self.hosts.append(value)
-            elif name == b"origin":
-                self.origins.append(value)
-            elif name == b"x-request-id":
-                self.request_id = value
-            else:
-                self.asks_method = True
-
-
 class Edge:
     """Wraps the application; see the module.
 
@@ -89,11 +64,13 @@ class Edge:
         app: ASGIApp,
         config: EdgeConfig,
         *,
+        access: Access,
         metrics: RequestMetrics,
         health_body: Callable[[], bytes],
     ) -> None:
         self._app = app
         self._config = config
+        self._access = access
         self._metrics = metrics
         self._health_body = health_body
         # Unique across processes by its random part, within one by the count: 0.2 us instead of a UUID's 2.
@@ -135,6 +112,13 @@ class Edge:
             await exchange.answer(204, PREFLIGHT, b"")
             return
         try:
+            admitted = await self._access.admit(scope, head)
+            exchange.rates = admitted.headers
+            if admitted.refusal:
+                await exchange.refuse(admitted.refusal)
+                return
+            scope["state"]["caller"] = admitted.caller
+            scope["state"]["address"] = admitted.address
             await self._app(scope, receive, exchange.send)
         except ClientGone:
             exchange.status = exchange.status or CLIENT_GONE

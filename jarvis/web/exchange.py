@@ -28,13 +28,15 @@ _INTERNAL_ERROR = 1011
 class Exchange:
     """Wraps `send` for one request or WebSocket. `status` is 0 until an answer has begun, 101 on a socket."""
 
-    __slots__ = ("_cors", "_scope", "_send", "body_bytes", "request_id", "status", "upgraded_at")
+    __slots__ = ("_cors", "_scope", "_send", "body_bytes", "rates", "request_id", "status", "upgraded_at")
 
     def __init__(self, scope: Scope, send: Send, request_id: bytes, cors: tuple[Header, ...]) -> None:
         self._scope = scope
         self._send = send
         self._cors = cors
         self.request_id = request_id
+        self.rates: tuple[Header, ...] = ()
+        """What tells the caller how much more he may ask."""
         self.status = 0
         self.upgraded_at = 0.0
         self.body_bytes = 0
@@ -80,8 +82,8 @@ class Exchange:
         request_id = (b"x-request-id", self.request_id)
         if self._scope["path"].split("/", 2)[1] in _PRIVATE:
             stamped = [header for header in headers if header[0] not in _OURS_PRIVATE]
-            stamped += (SERVER, NOSNIFF, request_id, NO_STORE, *self._cors)
+            stamped += (SERVER, NOSNIFF, request_id, NO_STORE, *self.rates, *self._cors)
         else:
             stamped = [header for header in headers if header[0] not in _OURS]
-            stamped += (SERVER, NOSNIFF, request_id, *self._cors)
+            stamped += (SERVER, NOSNIFF, request_id, *self.rates, *self._cors)
         return stamped

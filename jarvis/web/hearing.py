@@ -16,8 +16,9 @@ from jarvis.core.languages import language_of
 from jarvis.core.speaking.backchannels import is_backchannel
 from jarvis.core.speech import SoundStream, Transcript
 from jarvis.core.types import ChatCommand, Turn, User
+from jarvis.services.identity import Caller
 from jarvis.services.spoken import SpokenAnswer
-from jarvis.web.context import Services, user_of
+from jarvis.web.context import Services, spend, user_of
 from jarvis.web.decoding import decode_json, decode_large
 from jarvis.web.voice_requests import AudioDataFrame, AudioEndFrame, AudioStartFrame, PlaybackFrame
 
@@ -65,9 +66,11 @@ class Hearing:
         fail: Callable[[JarvisError], None],
         begun: Callable[[Turn], None],
         interrupt: Callable[[User, UUID], Awaitable[None]],
+        caller: Caller,
         profile: str | None,
     ) -> None:
         self._services = services
+        self._caller = caller
         self._tasks = tasks
         self._put = put
         self._fail = fail
@@ -87,12 +90,14 @@ class Hearing:
                 clip = await decode_large(data, AudioDataFrame)
                 if self._clips >= MAX_CLIPS:
                     raise Overloaded(f"This socket has {MAX_CLIPS} clips that are listened to already.")
+                await spend(self._caller, "voice")
                 self._clips += 1
                 self._tasks.start_soon(self._hear_clip, clip)
             case "audio_start":
                 start = decode_json(data, AudioStartFrame)
                 if self._stream is not None and not self._is_over:
                     raise Invalid("type", "a stream is open already; end it with audio_end")
+                await spend(self._caller, "voice")
                 self._stream = await self._services.voice.stream(raw=start.raw(), endless=start.vad)
                 self._is_over = False
                 self._tasks.start_soon(self._listen, self._stream, start)
@@ -100,7 +105,7 @@ class Hearing:
                 self._end(decode_json(data, AudioEndFrame))
             case "playback":
                 playback = decode_json(data, PlaybackFrame)
-                user = await self._services.identity.owner_of_turn(playback.turn_id)
+                user = await self._caller.owner_of_turn(playback.turn_id)
                 self._services.interruptions.answer(user, playback.turn_id).play(playback.played_ms)
             case _:
                 assert_never(type)
@@ -170,8 +175,9 @@ class Hearing:
     async def begin(
         self, text: str, language: str, frame: AudioDataFrame | AudioStartFrame, conversation_id: UUID | None
     ) -> UUID:
-        """Begin a turn; return its conversation. Raises as Turns.begin."""
-        user = await user_of(self._services, frame.user_id or self._profile, conversation_id)
+        """Begin a turn; return its conversation. Raises as Turns.begin, and RateLimited."""
+        await spend(self._caller, "chat")
+        user = await user_of(self._caller, frame.user_id or self._profile, conversation_id)
         command = ChatCommand(
             text=text,
             conversation_id=conversation_id,

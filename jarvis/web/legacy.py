@@ -17,10 +17,10 @@ from litestar.types import ASGIApp as LitestarASGIApp
 from jarvis.core.errors import JarvisError, Overloaded
 from jarvis.core.events import TurnError
 from jarvis.core.types import Message, utc_now
-from jarvis.services.identity import DEFAULT_PROFILE
+from jarvis.services.identity import Caller
 from jarvis.web import voice
 from jarvis.web.asgi import ASGIApp, Receive, Scope, Send
-from jarvis.web.context import Bounds, Services, read_body, user_of
+from jarvis.web.context import Bounds, Services, read_body, spend, user_of
 from jarvis.web.requests import OldFrame
 from jarvis.web.voice_requests import SynthesizeRequest
 
@@ -61,14 +61,14 @@ async def synthesize_as_before(request: Request[Any, Any, Any]) -> LitestarASGIA
 
 
 class WithoutPrefix:
-    """Puts `/api` before /chat... and /voice...: old reverse proxies strip it."""
+    """Puts `/api` before /chat..., /voice... and /auth...: old proxies strip it, and old clients had none."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if path.startswith(("/chat", "/voice")) and path != SYNTHESIZE:
+        if path.startswith(("/chat", "/voice", "/auth")) and path != SYNTHESIZE:
             scope["path"] = f"/api{path}"
         await self._app(scope, receive, send)
 
@@ -77,15 +77,22 @@ class OldDialect:
     """Answers each frame with exactly one frame, in order; keeps one new conversation per `user_id`."""
 
     def __init__(
-        self, services: Services, bounds: Bounds, put: Callable[[bytes], None], *, profile: str | None
+        self,
+        services: Services,
+        bounds: Bounds,
+        put: Callable[[bytes], None],
+        *,
+        caller: Caller,
+        profile: str | None,
     ) -> None:
         self._services = services
+        self._caller = caller
         self._bounds = bounds
         self._put = put
-        self._profile = profile or DEFAULT_PROFILE
+        self._profile = profile
         self._waiting: deque[OldFrame] = deque()
         self._arrived = asyncio.Event()
-        self._conversations: dict[str, UUID] = {}
+        self._conversations: dict[UUID, UUID] = {}
 
     def take(self, frame: OldFrame) -> None:
         """Queue a frame. Raises Overloaded."""
@@ -107,18 +114,18 @@ class OldDialect:
             self._arrived.clear()
 
     async def _answer(self, frame: OldFrame) -> bytes:
-        name = frame.user_id or self._profile
-        is_own = frame.conversation_id is None
-        if is_own:
-            frame = msgspec.structs.replace(frame, conversation_id=self._conversations.get(name))
+        await spend(self._caller, "chat")
         command = frame.command(
             field="message", text=frame.message, max_chars=self._bounds.max_message_chars, source="websocket"
         )
-        user = await user_of(self._services, name, frame.conversation_id)
-        turn = await self._services.turns.begin(user, command)
-        self._services.identity.remember(turn.conversation_id, user)
+        user = await user_of(self._caller, frame.user_id or self._profile, frame.conversation_id)
+        is_own = frame.conversation_id is None
         if is_own:
-            self._conversations[name] = turn.conversation_id
+            command = msgspec.structs.replace(command, conversation_id=self._conversations.get(user.id))
+        turn = await self._services.turns.begin(user, command)
+        self._caller.remember(turn.conversation_id, user)
+        if is_own:
+            self._conversations[user.id] = turn.conversation_id
         event = await self._services.turns.terminal(user, turn.id)
         if isinstance(event, TurnError):
             return _encoder.encode(OldError(error=event.message, code=event.code, timestamp=utc_now()))

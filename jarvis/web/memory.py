@@ -13,7 +13,7 @@ from msgspec import UNSET
 from jarvis.core.memories import Memory
 from jarvis.core.transcripts import in_utc
 from jarvis.core.types import User
-from jarvis.web.context import Services, read_body, services_of
+from jarvis.web.context import Services, caller_of, read_body, services_of
 from jarvis.web.memory_requests import (
     MAX_FOUND,
     AddRequest,
@@ -56,7 +56,7 @@ async def add_memories(request: Request[Any, Any, Any]) -> ASGIApp:
     query = decode_query(request.scope["query_string"], UserQuery)
     body = await read_body(request, AddRequest)
     new = body.checked()
-    user = await services.identity.profile(body.user_id or query.user_id)
+    user = await caller_of(request).profile(body.user_id or query.user_id)
     added = await services.memories.add(user, new, field=body.field_of)
     return Body(_encoder.encode(added[0] if body.memories is UNSET else AddedMemories(memories=added)))
 
@@ -68,7 +68,7 @@ async def search_memories(request: Request[Any, Any, Any]) -> ASGIApp:
     query = decode_query(request.scope["query_string"], UserQuery)
     body = await read_body(request, MemorySearchRequest)
     not_blank("query", body.query)
-    user = await services.identity.profile(body.user_id or query.user_id)
+    user = await caller_of(request).profile(body.user_id or query.user_id)
     return await _found(services, user, body.query, body.limit, body.as_of)
 
 
@@ -78,7 +78,7 @@ async def search_by_address(request: Request[Any, Any, Any]) -> ASGIApp:
     services = services_of(request)
     query = decode_query(request.scope["query_string"], MemorySearchQuery)
     not_blank("q", query.q)
-    user = await services.identity.profile(query.user_id)
+    user = await caller_of(request).profile(query.user_id)
     return await _found(services, user, query.q, query.limit, query.as_of)
 
 
@@ -96,7 +96,7 @@ async def memories(request: Request[Any, Any, Any]) -> ASGIApp:
     """Return the profile's memories as a bare array, the newest first, superseded ones too."""
     services = services_of(request)
     query = decode_query(request.scope["query_string"], MemoriesQuery)
-    user = await services.identity.profile(query.user_id)
+    user = await caller_of(request).profile(query.user_id)
     page = await services.memories.page(user, limit=min(query.limit, MAX_LIMIT), cursor=query.cursor)
     headers = ((b"x-next-cursor", page.next_cursor.encode()),) if page.next_cursor else ()
     return Body(_encoder.encode(page.memories), headers=headers)
@@ -107,7 +107,7 @@ async def forget_all(request: Request[Any, Any, Any]) -> ASGIApp:
     """Forget all memories of the profile; conversations stay, and are not looked through for them again."""
     services = services_of(request)
     query = decode_query(request.scope["query_string"], UserQuery)
-    user = await services.identity.profile(query.user_id)
+    user = await caller_of(request).profile(query.user_id)
     deleted = await services.memories.delete_all(user)
     return Body(_encoder.encode(ForgottenMemories(deleted=deleted)))
 
@@ -117,7 +117,7 @@ async def memory(request: Request[Any, Any, Any], memory_id: FromPath[str]) -> A
     """Return a memory, superseded or not."""
     services = services_of(request)
     wanted = parse_uuid(memory_id, "memory_id")
-    user = await services.identity.owner_of_memory(wanted)
+    user = await caller_of(request).owner_of_memory(wanted)
     return Body(_encoder.encode(await services.memories.get(user, wanted)))
 
 
@@ -127,7 +127,7 @@ async def change_memory(request: Request[Any, Any, Any], memory_id: FromPath[str
     services = services_of(request)
     wanted = parse_uuid(memory_id, "memory_id")
     edit = (await read_body(request, MemoryChanges)).to_edit()
-    user = await services.identity.owner_of_memory(wanted)
+    user = await caller_of(request).owner_of_memory(wanted)
     return Body(_encoder.encode(await services.memories.edit(user, wanted, edit)))
 
 
@@ -136,6 +136,6 @@ async def forget(request: Request[Any, Any, Any], memory_id: FromPath[str]) -> A
     """Forget a memory, also where a turn was told of it; what was said stays in its conversation."""
     services = services_of(request)
     wanted = parse_uuid(memory_id, "memory_id")
-    user = await services.identity.owner_of_memory(wanted)
+    user = await caller_of(request).owner_of_memory(wanted)
     await services.memories.delete(user, wanted)
     return Body(_encoder.encode(ForgottenMemories(deleted=1)))

@@ -209,8 +209,6 @@ def _problems(codes: Sequence[str], shapes: _Shapes) -> dict[str, Schema]:
             "content": {MEDIA_TYPE: {"schema": {"allOf": [shapes.of(Problem), narrowed]}}},
         }
         if status in RETRYABLE:
-            problem["headers"] = {
-                "Retry-After": {"description": "Seconds, 1 to 30.", "schema": {"type": "integer"}}
-            }
+            problem["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
         problems[str(status)] = problem
     return problems

@@ -81,9 +81,16 @@ def answer_problem(error: JarvisError, request_id: str, *, stored: StoredTurn | 
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),
     ]
-    if error.status in {429, 503}:
-        wanted_s = error.retry_after_s or RETRY_AFTER_S.start
-        headers.append((b"retry-after", b"%d" % min(max(wanted_s, RETRY_AFTER_S[0]), RETRY_AFTER_S[-1])))
+    match error.status:
+        case 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        case 429:
+            headers.append((b"retry-after", b"%d" % max(error.retry_after_s or 0, 1)))
+        case 503:
+            wanted_s = error.retry_after_s or RETRY_AFTER_S.start
+            headers.append((b"retry-after", b"%d" % min(max(wanted_s, RETRY_AFTER_S[0]), RETRY_AFTER_S[-1])))
+        case _:
+            pass
     if isinstance(error, BodyUnread):
         headers.append((b"connection", b"close"))
     return ProblemAnswer(status=error.status, headers=headers, body=body)

@@ -1,8 +1,9 @@
 """What handlers answer with: ready bytes, or a turn's events as they come. Plain ASGI, encoded once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 
 import anyio
 from litestar.types import Receive, Scope, Send
@@ -41,10 +42,20 @@ class Body:
 
 
 class EventStream:
-    """A turn's events as server-sent events; a client that leaves ends the reading, not the turn."""
+    """A turn's events as server-sent events; a client that leaves ends the reading, not the turn.
 
-    def __init__(self, entries: AsyncGenerator[LogEntry], *, keep_alive_s: float = KEEP_ALIVE_S) -> None:
+    So does a caller whose credential counts no more: then `left` returns, and the stream is cut.
+    """
+
+    def __init__(
+        self,
+        entries: AsyncGenerator[LogEntry],
+        *,
+        left: Callable[[], Awaitable[None]],
+        keep_alive_s: float = KEEP_ALIVE_S,
+    ) -> None:
         self._entries = entries
+        self._left = left
         self._keep_alive_s = keep_alive_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +87,8 @@ class EventStream:
                 }
             )
             tasks.start_soon(keep_alive)
-            tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope.cancel)
+            tasks.start_soon(_cancel_when_over, partial(client_gone, receive), tasks.cancel_scope.cancel)
+            tasks.start_soon(_cancel_when_over, self._left, tasks.cancel_scope.cancel)
             async for entry in entries:
                 await write(sse_frame(entry))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -95,6 +107,6 @@ async def client_gone(receive: Receive) -> None:
             return
 
 
-async def _cancel_when_gone(receive: Receive, cancel: Callable[[], None]) -> None:
-    await client_gone(receive)
+async def _cancel_when_over(wait: Callable[[], Awaitable[None]], cancel: Callable[[], None]) -> None:
+    await wait()
     cancel()

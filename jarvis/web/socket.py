@@ -11,19 +11,19 @@ from uuid import UUID
 
 import anyio
 import msgspec
-from litestar import WebSocket, websocket
+from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 from msgspec import UNSET, UnsetType
 
-from jarvis.core.errors import Invalid, JarvisError, Overloaded
+from jarvis.core.errors import Invalid, JarvisError, Overloaded, Unauthenticated
 from jarvis.core.types import Turn, User, utc_now
-from jarvis.web.context import Bounds, Services, bounds_of, services_of, user_of
+from jarvis.services.identity import Caller
+from jarvis.web.closing import POLICY, TOO_BIG
+from jarvis.web.context import Bounds, Services, spend, user_of
 from jarvis.web.decoding import decode_json, decode_large
 from jarvis.web.hearing import Hearing
 from jarvis.web.legacy import OldDialect, encode_old_error
 from jarvis.web.outbox import Outbox, SlowReader
-from jarvis.web.problems import answer_problem, request_id_of
-from jarvis.web.query import decode_query
 from jarvis.web.rates import TokenBucket
 from jarvis.web.requests import (
     CancelFrame,
@@ -32,8 +32,8 @@ from jarvis.web.requests import (
     OldFrame,
     ResumeFrame,
     SubscribeFrame,
-    UserQuery,
 )
+from jarvis.web.signing_in import AuthFrame, encode_authenticated
 from jarvis.web.voice_requests import BargeInFrame
 
 TEXT_FRAMES_PER_S = 30
@@ -41,8 +41,6 @@ BINARY_FRAMES_PER_S = 120
 MAX_BINARY_FRAME_BYTES = 64 * 1024
 SOUND_AS_JSON = 1.4
 """How much larger than its sound an `audio_data` frame may be (the contract's section 1)."""
-MAX_SOCKETS = 2_000
-"""Open at once in the process: at 152 KB each (docs/decisions.md) they take 300 MB."""
 MAX_FOLLOWED = 64
 """Turns that one socket may listen to at once."""
 MAX_SUBSCRIPTIONS = 16
@@ -52,16 +50,11 @@ FLUSH_S = 1.0
 QUIET_S = 0.05
 """A closing socket hears its client out until nothing came for so long."""
 
-POLICY = 1008
-OVERLOADED = 1013
-TOO_BIG = 1009
-RESTART = 1012
-
 PONG = b'{"type":"pong"}'
 SOUND = "audio_response"
 
 FRAMES = (
-    *("chat_message", "cancel", "resume", "subscribe", "ping"),
+    *("auth", "chat_message", "cancel", "resume", "subscribe", "ping"),
     *("audio_data", "audio_start", "audio_end", "playback", "barge_in"),
 )
 
@@ -79,43 +72,29 @@ class SocketError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     request_id: str | UnsetType = UNSET
 
 
-@websocket("/ws")
-async def socket(socket: WebSocket[Any, Any, Any]) -> None:
-    """Open a WebSocket: any number of turns on one connection."""
-    services = services_of(socket)
-    try:
-        query = decode_query(socket.scope["query_string"], UserQuery)
-    except Invalid as exc:
-        await refuse_upgrade(socket, exc)
-        return
-    await socket.accept()
-    if len(services.sockets) >= MAX_SOCKETS:
-        await socket.close(code=OVERLOADED)
-        return
-    connection = Connection(socket, services, bounds_of(socket), profile=query.user_id)
-    services.sockets.add(connection)
-    try:
-        await connection.run()
-    finally:
-        services.sockets.discard(connection)
-
-
 class Connection:
     """One accepted WebSocket, whose frames are `profile`'s where they name no other. Never speaks first."""
 
     def __init__(
-        self, socket: WebSocket[Any, Any, Any], services: Services, bounds: Bounds, *, profile: str | None
+        self,
+        socket: WebSocket[Any, Any, Any],
+        services: Services,
+        bounds: Bounds,
+        *,
+        caller: Caller,
+        profile: str | None,
     ) -> None:
         self._socket = socket
         self._services = services
         self._bounds = bounds
+        self._caller = caller
         self._outbox = Outbox()
         self._texts = TokenBucket(rate=TEXT_FRAMES_PER_S, burst=2 * TEXT_FRAMES_PER_S)
         self._binaries = TokenBucket(rate=BINARY_FRAMES_PER_S, burst=2 * BINARY_FRAMES_PER_S)
         self._followed: Counter[UUID] = Counter()
         self._profile = profile
         self._subscriptions: dict[UUID | None, ExitStack] = {}
-        self._old = OldDialect(services, bounds, self._put, profile=profile)
+        self._old = OldDialect(services, bounds, self._put, caller=caller, profile=profile)
         self._speaks_old = False
         self._tasks = anyio.create_task_group()
         self._hearing = Hearing(
@@ -125,6 +104,7 @@ class Connection:
             fail=lambda error: self._put(encode_error(error)),
             begun=self._hear_answer,
             interrupt=self._interrupt,
+            caller=caller,
             profile=profile,
         )
         self._close_code: int | None = None
@@ -137,6 +117,7 @@ class Connection:
                 async with self._tasks:
                     self._tasks.start_soon(self._write)
                     self._tasks.start_soon(self._old.run)
+                    self._tasks.start_soon(self._end_when_left)
                     await self._read()
                     self._tasks.cancel_scope.cancel()
         finally:
@@ -168,6 +149,10 @@ class Connection:
     def _end(self, code: int) -> None:
         self._close_code = code
         self._scope.cancel()
+
+    async def _end_when_left(self) -> None:
+        await self._caller.left()
+        self._end(POLICY)
 
     def _put(self, frame: bytes) -> None:
         try:
@@ -240,7 +225,8 @@ class Connection:
                 await self._cancel(decode_json(data, CancelFrame))
             case "resume":
                 frame = decode_json(data, ResumeFrame)
-                user = await self._services.identity.owner_of_turn(frame.turn_id)
+                await spend(self._caller, "reads")
+                user = await self._caller.owner_of_turn(frame.turn_id)
                 self._follow(user, frame.turn_id, after=frame.last_seq)
             case "subscribe":
                 await self._subscribe(decode_json(data, SubscribeFrame))
@@ -250,11 +236,26 @@ class Connection:
                 await self._barge_in(decode_json(data, BargeInFrame))
             case "ping":
                 self._put(PONG)
+            case "auth":
+                await self._sign_in_again(decode_json(data, AuthFrame))
             case _:
                 raise Invalid("type", f"is not one of {', '.join(FRAMES)}")
 
+    async def _sign_in_again(self, frame: AuthFrame) -> None:
+        """A socket stays its user's: a token that is no good, or another's, closes it."""
+        user = await self._caller.profile(self._profile)
+        try:
+            again = await self._services.accounts.caller(frame.token)
+        except Unauthenticated:
+            again = None
+        if again is None or (await again.profile(self._profile)).id != user.id:
+            self._end(POLICY)
+        else:
+            self._put(encode_authenticated(user.name))
+
     async def _chat(self, frame: ChatMessageFrame) -> None:
         self._check_followed()
+        await spend(self._caller, "chat")
         command = frame.command(
             field="content",
             text=frame.content,
@@ -262,24 +263,25 @@ class Connection:
             source="websocket",
             request_id=UNSET if frame.request_id is None else frame.request_id,
         )
-        user = await user_of(self._services, frame.user_id or self._profile, frame.conversation_id)
+        user = await user_of(self._caller, frame.user_id or self._profile, frame.conversation_id)
         self._hear_answer(await self._services.turns.begin(user, command))
 
     def _hear_answer(self, turn: Turn) -> None:
-        self._services.identity.remember(turn.id, turn.user)
-        self._services.identity.remember(turn.conversation_id, turn.user)
+        self._caller.remember(turn.id, turn.user)
+        self._caller.remember(turn.conversation_id, turn.user)
         self._follow(turn.user, turn.id)
 
     async def _cancel(self, frame: CancelFrame) -> None:
         """Whoever follows the turn here hears its terminal event anyway; else it is told now."""
-        user = await self._services.identity.owner_of_turn(frame.turn_id)
+        await spend(self._caller, "reads")
+        user = await self._caller.owner_of_turn(frame.turn_id)
         heard = frame.turn_id in self._followed
         view = await self._services.turns.cancel(user, frame.turn_id)
         if not heard:
             self._follow(user, frame.turn_id, after=view.last_seq - 1)
 
     async def _barge_in(self, frame: BargeInFrame) -> None:
-        user = await self._services.identity.owner_of_turn(frame.turn_id)
+        user = await self._caller.owner_of_turn(frame.turn_id)
         await self._interrupt(user, frame.turn_id, frame.played_ms)
 
     async def _interrupt(self, user: User, turn_id: UUID, played_ms: int | None = None) -> None:
@@ -292,12 +294,13 @@ class Connection:
 
     async def _subscribe(self, frame: SubscribeFrame) -> None:
         """Tell what is subscribed to from now on; to subscribe again only has the status told."""
+        await spend(self._caller, "reads")
         for channel in frame.channels:
             match channel:
                 case "status":
                     self._listen(None, self._services.health.watched(self._put))
                 case "conversations":
-                    user = await self._services.identity.profile(frame.user_id or self._profile)
+                    user = await self._caller.profile(frame.user_id or self._profile)
                     self._listen(user.id, self._services.feed.subscribed(user, self._put))
                 case _:
                     assert_never(channel)
@@ -337,15 +340,6 @@ def _is_clip(data: bytes) -> bool:
         return msgspec.json.decode(data, type=FrameHead).type == "audio_data"
     except msgspec.DecodeError:
         return False
-
-
-async def refuse_upgrade(socket: WebSocket[Any, Any, Any], error: JarvisError) -> None:
-    """Answer in HTTP, instead of accepting."""
-    problem = answer_problem(error, request_id_of(socket.scope))
-    start = {"type": "websocket.http.response.start", "status": problem.status, "headers": problem.headers}
-    await socket.send(start)  # pyright: ignore[reportArgumentType] an extension that Litestar does not know
-    body = {"type": "websocket.http.response.body", "body": problem.body, "more_body": False}
-    await socket.send(body)  # pyright: ignore[reportArgumentType] likewise
 
 
 def encode_error(error: JarvisError, request_id: str | UnsetType = UNSET) -> bytes:

@@ -16,7 +16,7 @@ from jarvis.core.types import Conversation, Message
 from jarvis.services.conversations import Export
 from jarvis.web.asgi import Receive, Scope
 from jarvis.web.body import check_json_headers, read_body
-from jarvis.web.context import bounds_of, services_of
+from jarvis.web.context import bounds_of, caller_of, services_of
 from jarvis.web.downloads import Download
 from jarvis.web.imports import ImportBounds, read_transcript
 from jarvis.web.query import decode_query, parse_uuid
@@ -56,7 +56,7 @@ async def export(request: Request[Any, Any, Any], conversation_id: FromPath[str]
     services = services_of(request)
     wanted = parse_uuid(conversation_id, "conversation_id")
     query = decode_query(request.scope["query_string"], ExportQuery)
-    user = await services.identity.owner_of_conversation(wanted)
+    user = await caller_of(request).owner_of_conversation(wanted)
     exported = await services.conversations.export(user, wanted)
     title = exported.conversation.title or "conversation"
     if query.format == "markdown":
@@ -83,9 +83,9 @@ async def import_(request: Request[Any, Any, Any]) -> ASGIApp:
             max_content_bytes=max(bounds.max_answer_bytes, UTF8_BYTES * bounds.max_message_chars),
         )
         transcript = await anyio.to_thread.run_sync(read_transcript, data, within)
-        user = await services.identity.profile(query.user_id)
+        user = await caller_of(request).profile(query.user_id)
         conversation_id = await services.conversations.add(user, transcript)
-    services.identity.remember(conversation_id, user)
+    caller_of(request).remember(conversation_id, user)
     answer = ImportAnswer(conversations=1, messages=len(transcript.places), conversation_id=conversation_id)
     return Body(_encoder.encode(answer))
 

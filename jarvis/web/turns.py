@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 
 from jarvis.core.errors import Invalid
 from jarvis.core.types import User
-from jarvis.web.context import services_of
+from jarvis.web.context import caller_of, services_of
 from jarvis.web.query import decode_query, parse_uuid
 from jarvis.web.requests import EventsQuery
 from jarvis.web.responses import Body, EventStream
@@ -34,7 +34,7 @@ async def events(request: Request[Any, Any, Any], turn_id: FromPath[str]) -> ASG
     view = await turns.view(user, wanted)
     if view.status not in {"queued", "running"} and after >= view.last_seq:
         return Body(b"", status=204)
-    return EventStream(turns.follow(user, wanted, after=after))
+    return EventStream(turns.follow(user, wanted, after=after), left=caller_of(request).left)
 
 
 @post("/api/chat/turns/{turn_id:str}/cancel")
@@ -46,7 +46,7 @@ async def cancel(request: Request[Any, Any, Any], turn_id: FromPath[str]) -> ASG
 
 async def _owned(request: Request[Any, Any, Any], turn_id: str) -> tuple[User, UUID]:
     wanted = parse_uuid(turn_id, "turn_id")
-    return await services_of(request).identity.owner_of_turn(wanted), wanted
+    return await caller_of(request).owner_of_turn(wanted), wanted
 
 
 def _resume_point(request: Request[Any, Any, Any]) -> int:

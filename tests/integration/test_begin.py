@@ -7,6 +7,7 @@ from uuid import UUID
 import anyio
 import asyncpg
 
+from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.core.types import ChatCommand
 from tests.clients import a_word, chat, query
 from tests.running import Running
@@ -25,7 +26,8 @@ async def test_a_begin_whose_caller_is_cancelled_runs_on(server: Running) -> Non
     answer = await chat(server, "first")
     conversation_id = UUID(answer["conversation_id"])
     services = server.assembly.services
-    user = await services.identity.owner_of_conversation(conversation_id)
+    user = await PostgresUsers(server.assembly.database).owner_of_conversation(conversation_id)
+    assert user is not None
     message = a_word()
     scope = anyio.CancelScope()
 

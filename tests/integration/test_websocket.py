@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import json
 import random
+from contextlib import ExitStack
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from jarvis.web.socket import MAX_SOCKETS
+from jarvis.web.sockets import MAX_SOCKETS
 from tests.clients import (
     NOBODY,
     Json,
@@ -292,16 +293,12 @@ class Filler:
 
 async def test_a_full_server_says_so_and_serves_the_next_when_a_place_is_free(server: Running) -> None:
     sockets = server.assembly.services.sockets
-    fillers = [Filler() for _ in range(MAX_SOCKETS - len(sockets))]
-    for filler in fillers:
-        sockets.add(filler)
-    try:
-        async with socket(server) as ws:
-            assert await ws.closed_with() == 1013
-        sockets.discard(fillers.pop())
+    with ExitStack() as others, sockets.kept(Filler(), most_of={}):
+        while len(sockets) < MAX_SOCKETS - 1:
+            others.enter_context(sockets.kept(Filler(), most_of={}))
+        with sockets.kept(Filler(), most_of={}):
+            async with socket(server) as ws:
+                assert await ws.closed_with() == 1013
         async with socket(server) as ws:
             await ws.send({"type": "ping"})
             assert await ws.next() == {"type": "pong"}
-    finally:
-        for filler in fillers:
-            sockets.discard(filler)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -10,13 +9,21 @@ from hypothesis import strategies as st
 
 from jarvis.core.errors import Busy, Overloaded
 from jarvis.core.types import new_id
-from jarvis.services.admission import MAX_WAITING_IN_CONVERSATION, Admission, Ticket
+from jarvis.services.admission import MAX_WAITING_IN_CONVERSATION, Admission, Place, Ticket
 
-A, B = new_id(), new_id()
+USER = new_id()
+A, B = (USER, new_id()), (USER, new_id())
 
 
 def granted(*tickets: Ticket) -> list[bool]:
     return [ticket.granted.is_set() for ticket in tickets]
+
+
+def test_who_names_anothers_conversation_neither_waits_there_nor_learns_of_it() -> None:
+    admission = Admission(max_running=9, max_waiting=9)
+    admission.enter(A)
+    stranger = admission.enter((new_id(), A[1]), if_busy_reject=True)
+    assert granted(stranger, admission.enter(A)) == [True, False]
 
 
 def test_one_at_a_time_in_a_conversation_in_the_order_of_arrival() -> None:
@@ -137,7 +144,7 @@ async def test_begins_of_a_conversation_happen_in_the_order_of_its_tickets() -> 
 @given(st.lists(st.integers(0, 6), max_size=60), st.integers(1, 3))
 def test_the_bounds_hold_whatever_comes_and_goes(steps: list[int], max_running: int) -> None:
     admission = Admission(max_running=max_running, max_waiting=5)
-    conversations: list[UUID | None] = [A, B, None]
+    conversations: list[Place | None] = [A, B, None]
     tickets: list[Ticket] = []
     for step in steps:
         if step < 3:
@@ -146,11 +153,11 @@ def test_the_bounds_hold_whatever_comes_and_goes(steps: list[int], max_running: 
         elif tickets:
             admission.leave(tickets.pop((step * 7) % len(tickets)))
         running = [ticket for ticket in tickets if ticket.granted.is_set()]
-        named = [ticket.conversation_id for ticket in running if ticket.conversation_id]
+        named = [ticket.place for ticket in running if ticket.place]
         assert len(running) <= max_running
         assert len(named) == len(set(named))
         assert admission.waiting == len(tickets) - len(running) <= 5
         # Nothing waits for a place that is free.
         if len(running) < max_running:
-            heads = {ticket.conversation_id for ticket in tickets if not ticket.granted.is_set()}
+            heads = {ticket.place for ticket in tickets if not ticket.granted.is_set()}
             assert heads <= set(named)

@@ -131,9 +131,10 @@ def test_the_image_stops_on_sigterm_and_is_nobody() -> None:
 
 
 def test_the_image_alone_does_not_trust_the_network() -> None:
-    with pytest.raises(WrongSettings, match="TRUST_NETWORK=true"):
+    with pytest.raises(WrongSettings, match="JWT_SECRET_KEY"):
         load(image_environment())
     assert not load(image_environment() | {"TRUST_NETWORK": "true"}).on_loopback
+    assert load(image_environment() | {"JWT_SECRET_KEY": "k" * 32}).signs_in
 
 
 def test_what_the_image_copies_is_let_through_and_is_all_the_wheel_needs() -> None:
@@ -171,12 +172,18 @@ def test_jarvis_is_told_only_settings_it_has(environment: Any) -> None:
 
 @pytest.mark.parametrize("environment", [compose_environment, pod_environment], ids=["compose", "pod"])
 def test_what_jarvis_is_told_starts_it_for_known_hosts_only(environment: Any) -> None:
-    settings = load(image_environment() | environment())
-    assert settings.trust_network
+    settings = load(image_environment() | environment() | {"JWT_SECRET_KEY": "k" * 32})
     assert settings.database_url
     assert settings.llm_backend == "ollama"
     assert "jarvis" in settings.allowed_hosts
     assert settings.allowed_origins == Settings().allowed_origins
+
+
+def test_whoever_reaches_the_pod_has_to_sign_in_and_compose_lets_in_this_machine_alone() -> None:
+    assert load(image_environment() | pod_environment() | {"JWT_SECRET_KEY": "k" * 32}).signs_in
+    with pytest.raises(WrongSettings, match="JWT_SECRET_KEY"):
+        load(image_environment() | pod_environment() | {"JWT_SECRET_KEY": ""})
+    assert not load(image_environment() | compose_environment()).signs_in
 
 
 def test_compose_has_the_parts_and_publishes_only_jarvis_on_loopback() -> None:
@@ -206,8 +213,9 @@ def test_compose_keeps_data_in_volumes_and_knows_no_secret() -> None:
         for mount in mounts(name)
     }
     assert used == set(declared)
-    told = [name for service in services().values() for name in service.get("environment", {})]
-    assert [name for name in told if re.search("PASSWORD|SECRET|TOKEN|KEY", name)] == []
+    told = [pair for service in services().values() for pair in service.get("environment", {}).items()]
+    held = {name: value for name, value in told if re.search("PASSWORD|SECRET|TOKEN|KEY", name)}
+    assert held == {"JWT_SECRET_KEY": "${JWT_SECRET_KEY:-}"}  # passed on, if somebody has made one
 
 
 def test_compose_has_a_postgres_that_only_who_shares_its_socket_can_reach() -> None:

@@ -15,9 +15,11 @@ from docs.generator.reference import anchor
 from jarvis.core.errors import PROBLEMS
 from jarvis.core.events import Ack, Terminal, TurnEvent
 from jarvis.settings import Settings
+from jarvis.web.described import DESCRIBED
 from jarvis.web.problems import Problem
-from jarvis.web.schema import DESCRIBED, describe
-from jarvis.web.socket import PONG, socket
+from jarvis.web.schema import describe
+from jarvis.web.socket import PONG
+from jarvis.web.upgrading import socket
 from tests.documents import API, MEMORY, README, ROOT, VOICE, Table, blocks, headings, links, tables
 
 DOCUMENTS = sorted([README, *(ROOT / "docs").glob("*.md")])

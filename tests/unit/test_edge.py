@@ -13,9 +13,11 @@ from litestar.params import FromPath
 from structlog.testing import capture_logs
 
 from jarvis.core.errors import Invalid, NotFound
+from jarvis.web.access import Admitted
 from jarvis.web.asgi import ASGIApp, Event, Header, Receive, Scope, Send
 from jarvis.web.body import read_json
 from jarvis.web.edge import Edge, EdgeConfig
+from jarvis.web.head import Head
 from jarvis.web.problems import log_websocket_bug, respond
 
 PAGE = b"http://localhost:3000"
@@ -60,6 +62,14 @@ class Counted:
         self.seen.append((method, route, status))
 
 
+class Everybody:
+    """Lets everybody in, and nobody in particular."""
+
+    async def admit(self, scope: Scope, head: Head) -> Admitted:
+        del scope, head
+        return Admitted(caller=None)
+
+
 class Client:
     """Speaks ASGI to an edge, one request at a time."""
 
@@ -67,7 +77,11 @@ class Client:
         self.metrics = Counted()
         defaults: dict[str, Any] = {"port": 8100, "loopback": True, "allowed_origins": (PAGE.decode(),)}
         self.edge = Edge(
-            app, EdgeConfig(**(defaults | config)), metrics=self.metrics, health_body=lambda: HEALTH
+            app,
+            EdgeConfig(**(defaults | config)),
+            access=Everybody(),
+            metrics=self.metrics,
+            health_body=lambda: HEALTH,
         )
 
     async def ask(

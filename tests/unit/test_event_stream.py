@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import pytest
+
 from jarvis.core.events import LogEntry
 from jarvis.web.responses import EventStream, sse_frame
 
@@ -41,6 +43,10 @@ def test_a_frame_has_id_event_and_data() -> None:
     assert sse_frame(ENTRY) == b'id: 7\nevent: delta\ndata: {"text":"x"}\n\n'
 
 
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
 async def test_a_silent_stream_gets_comments_between_its_events() -> None:
     go = asyncio.Event()
 
@@ -51,7 +57,7 @@ async def test_a_silent_stream_gets_comments_between_its_events() -> None:
 
     client = Client()
     scope: Any = {}
-    stream = EventStream(entries(), keep_alive_s=0.01)
+    stream = EventStream(entries(), left=never, keep_alive_s=0.01)
     running = asyncio.create_task(stream(scope, client.receive, client.send))
     await client.body_with(sse_frame(ENTRY) + b":\n\n:\n\n")
     go.set()
@@ -60,7 +66,9 @@ async def test_a_silent_stream_gets_comments_between_its_events() -> None:
     assert [event.get("more_body") for event in client.received[1:]][-2:] == [True, False]
 
 
-async def test_a_client_that_leaves_ends_the_reading() -> None:
+@pytest.mark.parametrize("who", ["client", "caller"])
+async def test_a_client_that_leaves_or_counts_no_more_ends_the_reading(who: str) -> None:
+    signed_out = asyncio.Event()
     closed = asyncio.Event()
 
     async def entries() -> AsyncGenerator[LogEntry]:
@@ -70,11 +78,14 @@ async def test_a_client_that_leaves_ends_the_reading() -> None:
         finally:
             closed.set()
 
+    async def left() -> None:
+        await signed_out.wait()
+
     client = Client()
     scope: Any = {}
-    running = asyncio.create_task(EventStream(entries())(scope, client.receive, client.send))
+    running = asyncio.create_task(EventStream(entries(), left=left)(scope, client.receive, client.send))
     await client.body_with(sse_frame(ENTRY))
-    client.left.set()
+    (client.left if who == "client" else signed_out).set()
     async with asyncio.timeout(5):
         await running
     assert closed.is_set()

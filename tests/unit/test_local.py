@@ -6,7 +6,8 @@ import pytest
 
 from jarvis.core.errors import NotFound
 from jarvis.core.types import User, new_id
-from jarvis.services.identity import MAX_REMEMBERED, LocalIdentity
+from jarvis.services.local import LocalOwner
+from jarvis.services.recent import MAX_REMEMBERED
 
 
 class Users:
@@ -32,12 +33,12 @@ class Users:
 
 
 async def test_nobody_named_is_the_default_profile() -> None:
-    assert (await LocalIdentity(Users()).profile(None)).name == "default"
+    assert (await LocalOwner(Users()).profile(None)).name == "default"
 
 
 async def test_a_profile_is_looked_up_once() -> None:
     users = Users()
-    identity = LocalIdentity(users)
+    identity = LocalOwner(users)
     assert await identity.profile("anna") == await identity.profile("anna")
     assert users.asked == ["anna"]
 
@@ -45,7 +46,7 @@ async def test_a_profile_is_looked_up_once() -> None:
 @pytest.mark.parametrize("kind", ["conversation", "turn", "memory"])
 async def test_that_something_is_nobodys_is_not_remembered(kind: str) -> None:
     users = Users()
-    identity = LocalIdentity(users)
+    identity = LocalOwner(users)
     look_up = {
         "conversation": identity.owner_of_conversation,
         "turn": identity.owner_of_turn,
@@ -62,7 +63,7 @@ async def test_that_something_is_nobodys_is_not_remembered(kind: str) -> None:
 
 async def test_what_was_just_made_need_not_be_looked_up() -> None:
     users = Users()
-    identity = LocalIdentity(users)
+    identity = LocalOwner(users)
     made, anna = new_id(), User(id=new_id(), name="anna")
     identity.remember(made, anna)
     assert await identity.owner_of_turn(made) == anna
@@ -71,7 +72,7 @@ async def test_what_was_just_made_need_not_be_looked_up() -> None:
 
 async def test_only_so_many_are_remembered() -> None:
     users = Users()
-    identity = LocalIdentity(users)
+    identity = LocalOwner(users)
     anna = User(id=new_id(), name="anna")
     ids = [new_id() for _ in range(MAX_REMEMBERED + 1)]
     for made in ids:

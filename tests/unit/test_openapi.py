@@ -10,10 +10,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from jarvis.core import events, memories, types
 from jarvis.core.errors import PROBLEMS
 from jarvis.services import health
-from jarvis.web import conversations, legacy, memory, memory_requests, problems, requests
+from jarvis.web import auth, conversations, legacy, memory, memory_requests, problems, requests, signing_in
 from jarvis.web import socket as web_socket
 from jarvis.web.application import ROUTES
-from jarvis.web.schema import DESCRIBED, NOTES, describe
+from jarvis.web.described import DESCRIBED
+from jarvis.web.schema import NOTES, describe
 
 INWARD_ONLY = {
     "History",
@@ -41,7 +42,7 @@ def api() -> dict[str, Any]:
 
 def structs() -> list[type[msgspec.Struct]]:
     modules = (types, events, health, requests, conversations, legacy, problems, web_socket)
-    modules += (memories, memory, memory_requests)
+    modules += (memories, memory, memory_requests, auth, signing_in)
     found = {
         value
         for module in modules
@@ -124,7 +125,7 @@ def test_every_problem_that_is_told_has_the_status_of_its_code(api: dict[str, An
                 assert reference == {"$ref": "#/components/schemas/Problem"}
                 codes = narrowed["properties"]["code"]["enum"]
                 assert {PROBLEMS[code][0] for code in codes} == {int(status)}
-                assert ("Retry-After" in response.get("headers", {})) == (status == "503")
+                assert ("Retry-After" in response.get("headers", {})) == (status in {"429", "503"})
                 seen.update(codes)
     unbuilt = {"memory_unavailable"}
     everywhere = {"method_not_allowed"}  # no route's own: the method is not one of it
