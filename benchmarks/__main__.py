@@ -15,6 +15,7 @@ from time import perf_counter
 
 import uvloop
 
+from benchmarks.identity import measure_identity
 from benchmarks.lists import measure_lists
 from benchmarks.parts import Parts
 from benchmarks.recalling import measure_recalling
@@ -71,6 +72,7 @@ async def main() -> int:
             await parts.run("first token", partial(measure_first_token, servers.jarvis, built.model_port))
             await parts.run("tokens", partial(measure_tokens, servers))
         await parts.run("recall", partial(measure_recalling, built))
+        await measure_identity(built, parts)
         await measure_voice(built, parts)
         await built.spare_the_disk()
         async with built.contenders(instant=True) as servers:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Self
 
@@ -111,11 +111,10 @@ class Volley(asyncio.Protocol):
             self._done.set()
 
 
-async def volley(port: int, path: str, *, requests: int, connections: int) -> None:
-    """GET `path` so many times over that many connections."""
+async def volley(port: int, request: bytes, *, requests: int, connections: int) -> None:
+    """Send `request` so many times over that many connections."""
     loop = asyncio.get_running_loop()
     left, done = [requests], asyncio.Event()
-    request = get(port, path)
     opened = [
         await loop.create_connection(lambda: Volley(request, left, done), "127.0.0.1", port)
         for _ in range(connections)
@@ -126,16 +125,22 @@ async def volley(port: int, path: str, *, requests: int, connections: int) -> No
         transport.abort()
 
 
-def get(port: int, path: str) -> bytes:
-    return b"GET %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\n\r\n" % (path.encode(), port)
+def get(port: int, path: str, **headers: str) -> bytes:
+    return b"GET %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\n%s\r\n" % (path.encode(), port, _lines(headers))
 
 
-def post(port: int, path: str, body: object) -> bytes:
+def post(port: int, path: str, body: object, **headers: str) -> bytes:
     data = msgspec.json.encode(body)
     return (
-        b"POST %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\n"
-        b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % (path.encode(), port, len(data))
+        b"POST %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\n%s"
+        b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
+        % (path.encode(), port, _lines(headers), len(data))
     ) + data
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    """`x_api_key="..."` is the header x-api-key."""
+    return "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()).encode()
 
 
 def text_frame(body: object) -> bytes:

@@ -21,6 +21,7 @@ POLL_S = 0.002
 JARVIS = ("-m", "jarvis", "serve")
 INSTANT = ("-m", "benchmarks.instant")
 FLOOR = ("-m", "benchmarks.floor")
+BARE_ROUTE = ("-m", "benchmarks.bare")
 FASTAPI = (
     *("-m", "uvicorn", "benchmarks.orm:app", "--loop", "uvloop", "--http", "httptools"),
     *("--no-access-log", "--log-level", "error"),

@@ -28,7 +28,8 @@ async def measure_health(servers: Contenders) -> list[Figure]:
     for _ in range(ROUNDS):
         for name, server in contenders.items():
             before_s = server.cpu_s()
-            await volley(server.port, "/health", requests=HEALTH_REQUESTS, connections=HEALTH_CONNECTIONS)
+            request = get(server.port, "/health")
+            await volley(server.port, request, requests=HEALTH_REQUESTS, connections=HEALTH_CONNECTIONS)
             samples.add(HEALTH, name, (server.cpu_s() - before_s) / HEALTH_REQUESTS * 1e6)
     return [
         *compared(samples, HEALTH, {RAW: at_most(1.25)}, unit="us"),

@@ -8,6 +8,9 @@ MODEL = "llama3.2:1b"
 ANSWER_TEXT = "A short answer in a few words, as a model might give it. " * 4
 HEALTH_BODY = b'{"status":"healthy"' + b" " * 664 + b"}"
 """As long as Jarvis' own with external services; the report says how long both were."""
+WHO = "somebody"
+WHO_PATH = "/api/auth/whoami"
+WHO_BODY = b'{"valid":true,"user_id":"%s","username":"%s","role":"owner"}' % (WHO.encode(), WHO.encode())
 
 
 class ChatIn(msgspec.Struct, frozen=True, kw_only=True):
