@@ -11,6 +11,7 @@ import structlog
 from jarvis import __version__
 from jarvis.app.assembly import Assembly, open_assembly
 from jarvis.settings import Settings
+from jarvis.telemetry import RequestLog
 from jarvis.web.application import create_app
 from jarvis.web.asgi import ASGIApp
 from jarvis.web.closing import RESTART
@@ -93,6 +94,7 @@ def build_app(settings: Settings, assembly: Assembly, *, port: int) -> ASGIApp:
         ),
         access=assembly.access,
         metrics=assembly.metrics.requests,
+        log=RequestLog(settings.log_level, settings.log_format),
         version=__version__,
         with_schema=settings.schema == "on",
     )

@@ -10,8 +10,6 @@ from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
-import msgspec
-
 from jarvis.core.errors import Conflict, Forbidden, Invalid, JarvisError, RateLimited, Unauthenticated
 from jarvis.core.identity import (
     MAX_PASSWORD_BYTES,
@@ -87,11 +85,10 @@ class PasswordAccounts:
         if account.status == "suspended":
             await self._store.note("sign_in_failed", user=account.user, address=address)
             raise Forbidden(SUSPENDED)
+        session = await self._begin(account, address)
         if self._passwords.is_outdated(known_hash):
-            password_hash = await self._passwords.hash(password)
-            await self._store.rehash(account, password_hash)
-            account = msgspec.structs.replace(account, password_hash=password_hash)
-        return await self._begin(account, address)
+            await self._store.rehash(account, await self._passwords.hash(password))
+        return session
 
     async def sign_up(self, name: str, password: str, *, address: str) -> Session:
         if not self._allow_sign_up:

@@ -214,6 +214,8 @@ class Credentials:
         began_at = time.monotonic()
         found = await self._store.standings([proof.credential_id])
         before = self._known.get(proof.credential_id)
+        if before is not None and before.read_at > began_at:
+            return before.caller  # its end was told while what was true before it was read
         caller: SignedIn | None = None
         if found:
             caller = before.caller if before else None

@@ -11,7 +11,7 @@ from jarvis.web import auth, chat, conversations, memory, models, probes, transc
 from jarvis.web.access import Access
 from jarvis.web.asgi import ASGIApp
 from jarvis.web.context import Bounds, Services
-from jarvis.web.edge import Edge, EdgeConfig, RequestMetrics
+from jarvis.web.edge import Edge, EdgeConfig, RequestLog, RequestMetrics
 from jarvis.web.legacy import WithoutPrefix, synthesize_as_before
 from jarvis.web.problems import log_websocket_bug, respond
 from jarvis.web.responses import Body
@@ -71,6 +71,7 @@ def create_app(
     edge: EdgeConfig,
     access: Access,
     metrics: RequestMetrics,
+    log: RequestLog,
     version: str,
     with_schema: bool,
 ) -> ASGIApp:
@@ -90,6 +91,7 @@ def create_app(
         edge,
         access=access,
         metrics=metrics,
+        log=log,
         health_body=lambda: services.health.body,
     )
 

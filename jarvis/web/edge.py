@@ -4,16 +4,13 @@ Request ids, headers, bounds of the request's head, Host and Origin, CORS, who a
 metrics, and `/health` from ready bytes. It reads no body and passes `receive` on as it is.
 """
 
-import itertools
 import re
 import secrets
 from collections.abc import Callable
-from logging import DEBUG
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
-import structlog
 
 from jarvis.core.errors import JarvisError, Refused
 from jarvis.web.access import Access
@@ -34,11 +31,25 @@ CLIENT_GONE = 499
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _HEALTH_HEADERS: tuple[Header, ...] = ((b"content-type", b"application/json"), SERVER, NOSNIFF)
 
-log = structlog.stdlib.get_logger("jarvis.access")
-
 
 class RequestMetrics(Protocol):
     def observe(self, method: str, route: str, status: int, duration_s: float) -> None: ...
+
+
+class RequestLine(NamedTuple):
+    """What the log says of a request: `method` and `route` are of closed sets, no query and no body."""
+
+    method: str
+    route: str
+    status: int
+    duration_s: float
+    request_id: str
+    body_bytes: int
+    is_probe: bool
+
+
+class RequestLog(Protocol):
+    def write(self, line: RequestLine) -> None: ...
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,17 +77,15 @@ class Edge:
         *,
         access: Access,
         metrics: RequestMetrics,
+        log: RequestLog,
         health_body: Callable[[], bytes],
     ) -> None:
         self._app = app
         self._config = config
         self._access = access
         self._metrics = metrics
+        self._log = log
         self._health_body = health_body
-        # Unique across processes by its random part, within one by the count: 0.2 us instead of a UUID's 2.
-        self._id_prefix = secrets.token_hex(8)
-        self._ids = itertools.count(1)
-        self._logs_probes = log.is_enabled_for(DEBUG)
         self._policy = OriginPolicy(
             port=config.port,
             loopback=config.loopback,
@@ -156,13 +165,14 @@ class Edge:
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
         duration_s = perf_counter() - started
         self._metrics.observe(method, "/health", 200, duration_s)
-        if self._logs_probes:
-            _log(log.debug, method, "/health", 200, duration_s, request_id, len(body))
+        self._log.write(
+            RequestLine(method, "/health", 200, duration_s, request_id.decode(), len(body), is_probe=True)
+        )
 
     def _request_id(self, given: bytes | None) -> bytes:
         if given is not None and _REQUEST_ID.fullmatch(given):
             return given
-        return f"{self._id_prefix}-{next(self._ids):x}".encode()
+        return secrets.token_hex(12).encode()  # a count would tell how much others ask
 
     def _record(self, scope: Scope, exchange: Exchange, started: float) -> None:
         duration_s = perf_counter() - started
@@ -174,31 +184,11 @@ class Edge:
         # A socket's request ends with the upgrade, however long the socket then lives.
         answered_s = exchange.upgraded_at - started if exchange.upgraded_at else duration_s
         self._metrics.observe(method, route, status, answered_s)
-        if not _is_open(scope):
-            _log(log.info, method, route, status, duration_s, exchange.request_id, exchange.body_bytes)
-        elif self._logs_probes:
-            _log(log.debug, method, route, status, duration_s, exchange.request_id, exchange.body_bytes)
+        request_id, body_bytes = exchange.request_id.decode(), exchange.body_bytes
+        self._log.write(
+            RequestLine(method, route, status, duration_s, request_id, body_bytes, _is_open(scope))
+        )
 
 
 def _is_open(scope: Scope) -> bool:
     return scope["path"] in OPEN_PATHS and scope["type"] == "http"
-
-
-def _log(
-    emit: Callable[..., object],
-    method: str,
-    route: str,
-    status: int,
-    duration_s: float,
-    request_id: bytes,
-    body_bytes: int,
-) -> None:
-    emit(
-        "request",
-        method=method,
-        route=route,
-        status=status,
-        ms=round(duration_s * 1000, 2),
-        request_id=request_id.decode(),
-        bytes=body_bytes,
-    )

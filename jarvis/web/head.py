@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 from jarvis.core.errors import Unauthenticated
+from jarvis.services.credentials import KEY_MARK
 from jarvis.web.asgi import Header
 
+_KEY_MARK = KEY_MARK.encode()
 _OVERHEAD_BYTES = 4  # ": " and the line's end
 _READ = frozenset(
     {
@@ -61,6 +63,8 @@ class Head:
             raise Unauthenticated("Send one access token or API key, once.")
         if self._keys:
             token = self._keys[0]
+            if not token.startswith(_KEY_MARK):
+                raise Unauthenticated("Send access tokens as Authorization: Bearer.")
         else:
             scheme, _, token = self._bearers[0].partition(b" ")
             if scheme.lower() != b"bearer":

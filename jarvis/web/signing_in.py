@@ -37,11 +37,14 @@ def encode_authenticated(name: str) -> bytes:
 
 
 class SigningIn:
-    """Waits for one frame, and closes the socket when that is not good."""
+    """Waits for one frame, and closes the socket when that is not good, or has not come `within_s`."""
 
-    def __init__(self, socket: WebSocket[Any, Any, Any], accounts: Accounts) -> None:
+    def __init__(
+        self, socket: WebSocket[Any, Any, Any], accounts: Accounts, *, within_s: float = WITHIN_S
+    ) -> None:
         self._socket = socket
         self._accounts = accounts
+        self._within_s = within_s
         self._scope = anyio.CancelScope()
         self._close_code = POLICY
         self._is_gone = False
@@ -51,7 +54,7 @@ class SigningIn:
         caller: Caller | None = None
         with suppress(WebSocketDisconnect):
             with self._scope:
-                self._scope.deadline = anyio.current_time() + WITHIN_S
+                self._scope.deadline = anyio.current_time() + self._within_s
                 caller = await self._let_in()
             if self._is_gone:
                 return None
@@ -74,11 +77,11 @@ class SigningIn:
         if message["type"] == "websocket.disconnect":
             self._is_gone = True
             return None
-        text = message.get("text") or ""
-        if len(text) > MAX_FRAME_BYTES:
+        data = (message.get("text") or "").encode(errors="surrogatepass")
+        if len(data) > MAX_FRAME_BYTES:
             return None
         try:
-            frame = decode_json(text.encode(errors="surrogatepass"), AuthFrame)
+            frame = decode_json(data, AuthFrame)
             return await self._accounts.caller(frame.token)
         except Unauthenticated:
             return None

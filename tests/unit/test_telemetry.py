@@ -2,13 +2,15 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from jarvis.telemetry import LogFormat, Metrics, configure_logging, hide_private
+from jarvis.telemetry import LogFormat, Metrics, RequestLog, configure_logging, hide_private
+from jarvis.web.edge import RequestLine
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +36,43 @@ def test_our_lines_and_the_libraries_lines_are_the_same_json(capsys: pytest.Capt
     )
     assert (two["event"], two["level"], two["logger"]) == ("two 2", "info", "granian")
     assert one["timestamp"][:2] == two["timestamp"][:2] == "20"
+
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+LINE = RequestLine("GET", "/api/chat/history/{conversation_id}", 200, 0.0123456, "r-1", 64, is_probe=False)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_request_is_told_as_structlog_would(
+    capsys: pytest.CaptureFixture[str], log_format: LogFormat
+) -> None:
+    configure_logging("INFO", log_format)
+    RequestLog("INFO", log_format).write(LINE)
+    structlog.get_logger("jarvis.test").info(
+        "request",
+        method="GET",
+        route="/api/chat/history/{conversation_id}",
+        status=200,
+        ms=12.35,
+        request_id="r-1",
+        bytes=64,
+    )
+    ours, structlogs = capsys.readouterr().err.splitlines()
+    if log_format == "json":
+        ours_told, told = json.loads(ours), json.loads(structlogs)
+        assert all(TIME.fullmatch(line.pop("timestamp")) for line in (ours_told, told))
+        assert ours_told == told
+    else:
+        assert all(TIME.match(line) for line in (ours, structlogs))
+        assert ours[27:] == structlogs[27:]
+
+
+@pytest.mark.parametrize(("level", "told"), [("DEBUG", 2), ("INFO", 1), ("WARNING", 0)])
+def test_a_probe_is_told_to_who_debugs(capsys: pytest.CaptureFixture[str], level: str, told: int) -> None:
+    log = RequestLog(level, "console")
+    log.write(LINE)
+    log.write(LINE._replace(is_probe=True))
+    assert len(capsys.readouterr().err.splitlines()) == told
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
