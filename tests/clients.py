@@ -10,7 +10,7 @@ import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import asyncpg
@@ -19,7 +19,7 @@ from httpx_sse import EventSource
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.running import JarvisProcess, Running
+from tests.running import Running
 from tests.scripted_model import Log, Record, ScriptedModel
 
 TERMINAL = frozenset({"chat_response", "error"})
@@ -192,6 +192,13 @@ async def bare_connection(server: Running) -> AsyncGenerator[BareConnection]:
         writer.close()
 
 
+class HasSockets(Protocol):
+    """A server, in this process or in its own."""
+
+    @property
+    def ws_url(self) -> str: ...
+
+
 class Socket:
     """A WebSocket whose frames are JSON."""
 
@@ -234,7 +241,7 @@ class Socket:
 
 
 @asynccontextmanager
-async def socket(server: Running | JarvisProcess, **options: Any) -> AsyncGenerator[Socket]:
+async def socket(server: HasSockets, **options: Any) -> AsyncGenerator[Socket]:
     async with connect(server.ws_url, proxy=None, compression=None, max_size=None, **options) as connection:
         yield Socket(connection)
 

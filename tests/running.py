@@ -140,7 +140,7 @@ class JarvisProcess:
 
 @asynccontextmanager
 async def jarvis_process(
-    environment: Mapping[str, str], *, wait: bool = True, dotenv: str = ""
+    environment: Mapping[str, str], *, wait: bool = True, dotenv: str = "", module: str = "jarvis"
 ) -> AsyncGenerator[JarvisProcess]:
     """Start `python -m jarvis serve` with exactly these settings on a free port; killed at the end.
 
@@ -157,7 +157,7 @@ async def jarvis_process(
         (Path(folder) / ".env").write_text(dotenv)
         with log.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "jarvis", "serve"),
+                *(sys.executable, "-m", module, "serve"),
                 env=kept
                 | {
                     "PYTHONUNBUFFERED": "1",
