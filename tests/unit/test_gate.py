@@ -22,6 +22,8 @@ SECRETS = (
     "le code de l'alarme est 4821",
     "sk-abcdefghijklmnop1234567890ABCD",
     "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+    "jvk_3d205811_S0QUytrxVXouEOYa0Nl3auNCNFVh5ZdpW1WsZCnE9MU",
+    "jrt_9JP1I-9c3DtFoqBgoNYFCLosEO3hNXrilCDx3FEaFrE",
     "AKIAIOSFODNN7EXAMPLE",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF123",
     "-----BEGIN RSA PRIVATE KEY-----",

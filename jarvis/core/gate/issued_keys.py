@@ -10,6 +10,7 @@ import re
 _SHAPES = re.compile(
     r"""(?<![\w-])(?:
       (?:sk|pk|rk)[-_](?=[\w-]*\d)[\w-]{16,}                        # OpenAI, Anthropic, Stripe
+    | jvk_\w{8}_[\w-]{20,} | jrt_[\w-]{20,}                         # Jarvis' own
     | gh[opsur]_\w{20,} | github_pat_\w{20,}                        # GitHub
     | gl(?:pat|ptt|dt|rt|cbt|soat|ft|agent|oas|imt)-[\w.-]{16,}     # GitLab
     | dckr_[po]at_[\w-]{16,} | npm_\w{20,} | pypi-[\w-]{30,}        # Docker, npm, PyPI
