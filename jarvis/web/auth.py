@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 from msgspec import Meta
 
 from jarvis.core.identity import ApiKey, UserRole
+from jarvis.services.accounts import MIN_PASSWORD_CHARS
 from jarvis.services.identity import Session
 from jarvis.web.context import address_of, caller_of, read_body, services_of
 from jarvis.web.query import parse_uuid
@@ -28,7 +29,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     username: ProfileName
-    password: Annotated[str, Meta(extra_json_schema={"minLength": 8})]
+    password: Annotated[str, Meta(min_length=MIN_PASSWORD_CHARS)]
 
 
 class RefreshRequest(msgspec.Struct, frozen=True, kw_only=True):

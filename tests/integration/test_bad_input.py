@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from tests.clients import chat
+from tests.clients import NOBODY, chat
 from tests.fuzz.refusals import (
     API,
     FORM,
@@ -50,7 +50,8 @@ async def ids(server: Running) -> dict[str, str]:
     """Ids of what there is, for whatever a path wants to be named."""
     answer = await chat(server, "Hello")
     memory = (await server.http.post("/api/memory/add", json={"content": "The sky is blue."})).json()
-    return {name: answer[name] for name in ("conversation_id", "turn_id")} | {"memory_id": memory["id"]}
+    made = {name: answer[name] for name in ("conversation_id", "turn_id")} | {"memory_id": memory["id"]}
+    return made | {"key_id": NOBODY}  # where nobody signs in there are no keys
 
 
 # --- bodies
