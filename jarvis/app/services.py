@@ -29,6 +29,7 @@ from jarvis.services.admission import Admission
 from jarvis.services.conversations import Conversations
 from jarvis.services.erasure import Erasure
 from jarvis.services.feed import ConversationFeed
+from jarvis.services.granting import Granting
 from jarvis.services.health import HealthCheck, MemoryUsage, Probe, ServiceName
 from jarvis.services.identity import Accounts
 from jarvis.services.interruptions import Interruptions
@@ -127,6 +128,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     interruptions = Interruptions(
         turns=turns, speaking=speaking, store=turn_store, forget_turns=log.forget, feed=feed
     )
+    granting = Granting(turns=turns, store=turn_store, reporter=reporter)
     health = _health(parts, index)
     sockets = Sockets()
     metrics.watch(
@@ -139,6 +141,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     )
     services = Services(
         turns=turns,
+        granting=granting,
         conversations=Conversations(store=conversation_store, turns=turns, feed=feed),
         conversation_reader=conversation_store,
         llm=llm,
@@ -152,7 +155,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         render_metrics=metrics.render,
     )
     background: list[Background] = [
-        *(feed.run, titles.run, summaries.run, memories.run, remembering.run, erasure.run)
+        *(feed.run, titles.run, summaries.run, memories.run, remembering.run, erasure.run, granting.run)
     ]
     background += [parts.transcribers.run, parts.synthesizers.run]
     if index is not None:

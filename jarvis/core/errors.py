@@ -8,6 +8,7 @@ JarvisError
 ├── NotFound           404  also for what belongs to someone else
 ├── Conflict           409  what is asked does not fit what is there
 ├── Busy               409  the conversation is answering already
+├── Mismatch           422  the idempotency key was used for another request
 ├── TooLarge           413  more bytes or seconds of sound than are taken
 ├── RateLimited        429  too often, by the same user or from the same address
 ├── Overloaded         503  a bounded queue is full
@@ -44,6 +45,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "too_large": (413, "The request is too large"),
     "uri_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "The content type is not supported"),
+    "idempotency_mismatch": (422, "The key was used for another request"),
     "headers_too_large": (431, "The headers are too large"),
     "rate_limited": (429, "Too many requests"),
     "internal": (500, "Internal error"),
@@ -135,6 +137,13 @@ class Busy(JarvisError):
 
     def __init__(self) -> None:
         super().__init__("The conversation is answering already; wait, or send if_busy: interrupt.")
+
+
+class Mismatch(JarvisError):
+    code = "idempotency_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__("This idempotency key was sent with another request before; make a new one.")
 
 
 class TooLarge(JarvisError):

@@ -24,6 +24,7 @@ from jarvis.core.types import (
     Message,
     MessageMetadata,
     MessageStatus,
+    Once,
     Turn,
     TurnStatus,
     Usage,
@@ -68,6 +69,16 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
     ending: Ending | None
 
 
+class KnownTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """The turn that an idempotency key was used for; `answer` is its first answer's body, if it is kept."""
+
+    turn_id: UUID
+    conversation_id: UUID
+    user_message_id: UUID
+    status: TurnStatus
+    answer: bytes | None
+
+
 class TurnRef(msgspec.Struct, frozen=True, kw_only=True):
     turn_id: UUID
     user: User
@@ -86,13 +97,16 @@ class TurnStore(Protocol):
         lease_s: float,
         waiting: bool,
         history_limit: int = 0,
-    ) -> Turn:
+        once: Once | None = None,
+    ) -> Turn | KnownTurn:
         """Commit the user's message, the turn and both places, making the conversation where none is named.
 
         The conversation's places are given in the order in which begins commit. `owner` names the process
         that answers for the turn until `lease_s` from now; `waiting` stores it `queued`, else `running`.
         A turn that does not wait brings its `history`, where a limit is given: for later it would be too old.
-        Raises NotFound("conversation"): also for another user's.
+        Where `once` is known already, nothing is stored, and what it was used for is returned: of any number
+        of begins with one key, in any process, one stores a turn. Raises as `known`, and
+        NotFound("conversation"): also for another user's.
         """
         ...
 
@@ -106,11 +120,44 @@ class TurnStore(Protocol):
         lease_s: float,
         waiting: bool,
         history_limit: int = 0,
-    ) -> Turn:
+        once: Once | None = None,
+    ) -> Turn | KnownTurn:
         """Commit a turn that answers the last user message again, and otherwise do as `begin`.
 
         Raises NotFound("conversation"), and Conflict where nobody has said anything.
         """
+        ...
+
+    async def known(self, user: User, once: Once) -> KnownTurn | None:
+        """Return what the key was used for by this user.
+
+        Raises Mismatch where that was another wish, and NotFound("conversation") where it is deleted.
+        """
+        ...
+
+    async def try_again(
+        self,
+        user: User,
+        turn_id: UUID,
+        *,
+        once: Once,
+        owner: str,
+        lease_s: float,
+        waiting: bool,
+        history_limit: int = 0,
+    ) -> Turn | None:
+        """Begin another attempt of a turn that failed, on the same message, and otherwise do as `begin`.
+
+        None where it has not failed, or somebody else has begun one.
+        """
+        ...
+
+    async def forget_keys(self, *, kept_s: float) -> None:
+        """Forget, of everybody, keys that are older, and the answers that were kept for them."""
+        ...
+
+    async def keep_answer(self, user: User, turn_id: UUID, answer: bytes) -> None:
+        """Keep the body of a turn's first answer, to be given again as it is."""
         ...
 
     async def start(self, user: User, turn_id: UUID) -> None:

@@ -173,6 +173,16 @@ class AgainCommand(msgspec.Struct, frozen=True, kw_only=True):
     source: str = "rest"
 
 
+class Once(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's key for a wish that is to be granted once, however often it comes.
+
+    `fingerprint` is the SHA-256 of what was wished: the same key with another is a mistake.
+    """
+
+    key: str
+    fingerprint: bytes
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What stands for the first `covered` messages of a conversation."""
 
@@ -205,6 +215,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     history: History | None = None
     """What was said before, where it was read with the beginning."""
+    once: Once | None = None
+    last_seq: int = -1
+    """The newest of the attempt before, which failed; -1: this is the first."""
 
 
 class TurnView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -96,6 +96,10 @@ class LiveTurn:
         self._seq += 1
         return self._seq
 
+    def go_on_after(self, seq: int) -> None:
+        """Number the next event above `seq`."""
+        self._seq = max(self._seq, seq)
+
     def say(self, text: str) -> None:
         self._text.append(text)
         self.text_chars += len(text)

@@ -12,11 +12,12 @@ from itertools import chain, repeat
 from typing import Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from jarvis.core import prompt
 from jarvis.core.endings import terminal_event
 from jarvis.core.errors import JarvisError, TimedOut, Unavailable
-from jarvis.core.events import Ack, Context, Delta, Notice, Resync, Terminal, TurnError
+from jarvis.core.events import Ack, ChatResponse, Context, Delta, Notice, Resync, Terminal, TurnError
 from jarvis.core.memories import Memory
 from jarvis.core.ports import LLM, Options, TurnLog
 from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnStore
@@ -102,7 +103,10 @@ class Orchestrator:
         return await self._memories.recall(user, command.text, limit=RECALLED)
 
     def acknowledge(self, live: LiveTurn) -> None:
-        """Say that the user's message is committed: the turn's first event."""
+        """Say that the user's message is committed: the turn's first event.
+
+        Where this is not the first attempt, whoever heard the one before begins anew.
+        """
         turn = live.turn
         self._log.append(
             Ack(
@@ -110,9 +114,13 @@ class Orchestrator:
                 seq=live.next_seq(),
                 conversation_id=turn.conversation_id,
                 message_id=turn.user_message_id,
+                idempotency_key=turn.once.key if turn.once else UNSET,
                 request_id=turn.command.request_id,
             )
         )
+        if turn.last_seq >= 0:
+            live.go_on_after(turn.last_seq)
+            self._log.append(Resync(turn_id=turn.id, seq=live.next_seq(), text="", status="running"))
 
     def notice(self, live: LiveTurn, code: str, detail: str, **waiting: float) -> None:
         """Tell of something degraded or waiting."""
@@ -227,7 +235,15 @@ class Orchestrator:
             self.give_up(live, exc)
         else:
             live.next_seq()
-            self._conclude(live, terminal_event(stored))
+            event = terminal_event(stored)
+            if live.turn.once is not None and isinstance(event, ChatResponse):
+                await self._keep_answer(live.turn, event)
+            self._conclude(live, event)
+
+    async def _keep_answer(self, turn: Turn, event: ChatResponse) -> None:
+        """Keep the answer as whoever asked first gets it; should that fail, it is made again from the row."""
+        with contextlib.suppress(JarvisError):
+            await self._store.keep_answer(turn.user, turn.id, msgspec.json.encode(event.answer()))
 
     def give_up(self, live: LiveTurn, error: JarvisError) -> None:
         """Tell that the turn's end could not be stored; its row is ended by the sweep."""

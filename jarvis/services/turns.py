@@ -7,7 +7,7 @@ whoever wants to hear it reads the log.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -17,24 +17,21 @@ import msgspec
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
-from jarvis.core.endings import retell
-from jarvis.core.errors import Draining, JarvisError, NotFound, TimedOut, Unavailable
-from jarvis.core.events import LogEntry, Terminal, decode_terminal
+from jarvis.core.errors import Draining, JarvisError, TimedOut, Unavailable
 from jarvis.core.ports import TurnLog
-from jarvis.core.stores import TurnStore
-from jarvis.core.types import AgainCommand, ChatCommand, Turn, TurnView, User, new_id
+from jarvis.core.stores import KnownTurn, TurnStore
+from jarvis.core.types import AgainCommand, ChatCommand, Once, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Place, Ticket
 from jarvis.services.live import LiveTurn
 from jarvis.services.memory import Recollection
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
-from jarvis.services.speaking import audible
 from jarvis.services.sweeper import Reporter, Sweeper
+from jarvis.services.turn_reader import TEND_PERIOD_S, TurnReader
 from jarvis.services.watching import TurnWatcher
 
 T = TypeVar("T")
+NotBegunT = TypeVar("NotBegunT", KnownTurn, None)
 
-TEND_PERIOD_S = 0.5
-"""How often leases are renewed, cancel flags read and texts checkpointed."""
 LEASE_S = 15.0
 FIRST_SWEEP_S = 2.0
 STORE_SECS_AT_EXIT = 2.0
@@ -80,6 +77,7 @@ class Turns:
         )
         self._limits = limits
         self._live: dict[UUID, LiveTurn] = {}
+        self.reader = TurnReader(store=store, log=log, live=self._live)
         self._typical_turn_s = FIRST_TURN_GUESS_S
         self._tasks: TaskGroup | None = None
         self._draining = False
@@ -118,8 +116,10 @@ class Turns:
         """Raises Invalid("model", ...) for one that there is not; with its server away, none is refused."""
         await self._orchestrator.check_model(name)
 
-    async def begin(self, user: User, command: ChatCommand) -> Turn:
+    async def begin(self, user: User, command: ChatCommand, *, once: Once | None = None) -> Turn | KnownTurn:
         """Commit the user's message and let the turn run by itself; its `ack` is in the log.
+
+        Where `once` has been used meanwhile, nothing is begun, and what it was used for is returned.
 
         Refuses at once, with nothing stored: Draining, Invalid("model"), Overloaded, Busy, NotFound,
         Unavailable("database").
@@ -133,18 +133,27 @@ class Turns:
         ticket = self._enter(place, if_busy_reject=command.if_busy == "reject")
         return await self._begin(
             ticket,
-            partial(self._store.begin, user, command),
+            partial(self._store.begin, user, command, once=once, turn_id=new_id()),
             partial(self._orchestrator.recall, user, command),
         )
 
-    async def begin_again(self, user: User, command: AgainCommand) -> Turn:
+    async def begin_again(
+        self, user: User, command: AgainCommand, *, once: Once | None = None
+    ) -> Turn | KnownTurn:
         """Answer a conversation's last user message again, once what runs or waits there has ended.
 
         Refuses as `begin` does, and with Conflict where nobody has said anything.
         """
         await self.check_model(command.model)
         ticket = self._enter((user.id, command.conversation_id))
-        return await self._begin(ticket, partial(self._store.begin_again, user, command))
+        return await self._begin(
+            ticket, partial(self._store.begin_again, user, command, once=once, turn_id=new_id())
+        )
+
+    async def try_again(self, user: User, known: KnownTurn, once: Once) -> Turn | None:
+        """Begin another attempt of a turn that failed; None where somebody else has. Refuses as `begin`."""
+        ticket = self._enter((user.id, known.conversation_id))
+        return await self._begin(ticket, partial(self._store.try_again, user, known.turn_id, once=once))
 
     def _enter(self, place: Place | None, *, if_busy_reject: bool = False) -> Ticket:
         if self._draining or self._tasks is None:
@@ -154,19 +163,18 @@ class Turns:
     async def _begin(
         self,
         ticket: Ticket,
-        store: Callable[..., Awaitable[Turn]],
+        store: Callable[..., Awaitable[Turn | NotBegunT]],
         recall: Callable[[], Awaitable[Recollection]] | None = None,
-    ) -> Turn:
-        """Store the beginning of a turn in the order of tickets, and let it run."""
+    ) -> Turn | NotBegunT:
+        """Store the beginning of a turn in the order of tickets, and let it run, if one was stored."""
         recalling: asyncio.Future[Recollection] | None = None
         try:
             async with self._admission.beginning(ticket):
                 waiting = not ticket.granted.is_set()
                 if recall is not None and not waiting:  # what waits is told what is known when it runs
                     recalling = asyncio.ensure_future(recall())
-                turn = await _shielded(  # what may be committed must be known here
+                begun = await _shielded(  # what may be committed must be known here
                     store(
-                        turn_id=new_id(),
                         owner=self._owner,
                         lease_s=LEASE_S,
                         waiting=waiting,
@@ -178,9 +186,16 @@ class Turns:
                 recalling.cancel()
             self._admission.leave(ticket)
             raise
+        if not isinstance(begun, Turn):
+            if recalling is not None:
+                recalling.cancel()
+            self._admission.leave(ticket)
+            return begun
+        turn = begun
         self._admission.name(ticket, (turn.user.id, turn.conversation_id))
         live = self._live[turn.id] = LiveTurn(turn, recalling)
         self._all_ended.clear()
+        self._log.forget([turn.id])  # of an attempt that failed
         self._orchestrator.acknowledge(live)
         for watcher in self._watchers:
             watcher.turn_began(turn)
@@ -189,78 +204,6 @@ class Turns:
         assert self._tasks is not None  # noqa: S101 `_enter` saw it; it is never taken away
         self._tasks.start_soon(self._run, live, ticket, waiting)
         return turn
-
-    async def follow(self, user: User, turn_id: UUID, *, after: int = -1) -> AsyncGenerator[LogEntry]:
-        """Yield the turn's events above `after` as they come, the terminal one last.
-
-        What the log no longer has is told from the row: a `resync`, then the terminal event. The terminal
-        event comes even where `after` is not below it. Raises NotFound("turn").
-        """
-        live = self._live.get(turn_id)
-        if live is not None:
-            if live.turn.user.id != user.id:
-                raise NotFound("turn")
-            live.listeners += 1
-            try:
-                async with aclosing(audible(live, self._log, after=min(after, live.seq))) as entries:
-                    async for entry in entries:
-                        yield entry
-            finally:
-                live.listeners -= 1
-                live.unheard_since = time.perf_counter()
-            return
-        stored = await self._store.get(user, turn_id)
-        last_seq = self._log.last_seq(turn_id)
-        if last_seq is not None:
-            async with aclosing(self._log.read(turn_id, after=min(after, last_seq - 1))) as entries:
-                async for entry in entries:
-                    yield entry
-            return
-        while stored.message is None:  # another process runs it, or died and the sweep will end it
-            await asyncio.sleep(TEND_PERIOD_S)
-            stored = await self._store.get(user, turn_id)
-        for entry in retell(stored, stored.message, after):
-            yield entry
-
-    async def terminal(self, user: User, turn_id: UUID) -> Terminal:
-        """Wait for the turn's end and return its last event: for those who need none of the others.
-
-        Raises NotFound("turn").
-        """
-        live = self._live.get(turn_id)
-        if live is not None and live.turn.user.id == user.id:
-            live.listeners += 1
-            try:
-                await live.ended.wait()
-            finally:
-                live.listeners -= 1
-                live.unheard_since = time.perf_counter()
-            if live.terminal is not None:
-                return live.terminal
-        async with aclosing(self.follow(user, turn_id)) as entries:
-            last = [entry async for entry in entries][-1]
-        return decode_terminal(last.data)
-
-    async def view(self, user: User, turn_id: UUID) -> TurnView:
-        """Raises NotFound("turn")."""
-        live = self._live.get(turn_id)
-        if live is not None and live.turn.user.id == user.id:
-            return TurnView(
-                turn_id=turn_id,
-                status="running" if live.running else "queued",
-                conversation_id=live.turn.conversation_id,
-                text=live.text,
-                last_seq=live.seq,
-            )
-        stored = await self._store.get(user, turn_id)
-        return TurnView(
-            turn_id=turn_id,
-            status=stored.status,
-            conversation_id=stored.conversation_id,
-            text=stored.message.content if stored.message else stored.partial_text,
-            last_seq=stored.checkpoint_seq,
-            error=stored.error,
-        )
 
     async def cancel(self, user: User, turn_id: UUID) -> TurnView:
         """End the turn `cancelled`, wherever it runs; one that has ended stays as it is.
@@ -274,7 +217,7 @@ class Turns:
                 await live.ended.wait()
         else:
             await self._store.request_cancel(user, turn_id)
-        return await self.view(user, turn_id)
+        return await self.reader.view(user, turn_id)
 
     async def end_conversation(self, user: User, conversation_id: UUID) -> None:
         """End what runs or waits in it `cancelled`, and wait a little until their places are free."""

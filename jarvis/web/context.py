@@ -13,6 +13,7 @@ from jarvis.core.stores import ConversationReader
 from jarvis.core.types import User
 from jarvis.services.conversations import Conversations
 from jarvis.services.feed import ConversationFeed
+from jarvis.services.granting import Granting
 from jarvis.services.health import HealthCheck
 from jarvis.services.identity import Accounts, Budget, Caller
 from jarvis.services.interruptions import Interruptions
@@ -29,6 +30,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     turns: Turns
+    granting: Granting
     conversations: Conversations
     conversation_reader: ConversationReader
     llm: LLM

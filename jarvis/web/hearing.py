@@ -15,7 +15,8 @@ from jarvis.core.errors import Invalid, JarvisError, NotFound, Overloaded
 from jarvis.core.languages import language_of
 from jarvis.core.speaking.backchannels import is_backchannel
 from jarvis.core.speech import SoundStream, Transcript
-from jarvis.core.types import ChatCommand, Turn, User
+from jarvis.core.types import ChatCommand, User
+from jarvis.services.granting import Granted
 from jarvis.services.identity import Caller
 from jarvis.services.spoken import SpokenAnswer
 from jarvis.web.context import Services, spend, user_of
@@ -64,7 +65,7 @@ class Hearing:
         tasks: TaskGroup,
         put: Callable[[bytes], None],
         fail: Callable[[JarvisError], None],
-        begun: Callable[[Turn], None],
+        begun: Callable[[Granted], None],
         interrupt: Callable[[User, UUID], Awaitable[None]],
         caller: Caller,
         profile: str | None,
@@ -184,11 +185,11 @@ class Hearing:
             source=SOURCE,
             speak_in=language if frame.speak else None,
         )
-        turn = await self._services.turns.begin(user, command)
+        granted = await self._services.granting.begin(user, command, None)
         if frame.speak:
-            self._spoken = user, turn.id
-        self._begun(turn)
-        return turn.conversation_id
+            self._spoken = user, granted.turn_id
+        self._begun(granted)
+        return granted.conversation_id
 
 
 class Speech:

@@ -122,11 +122,11 @@ class OldDialect:
         is_own = frame.conversation_id is None
         if is_own:
             command = msgspec.structs.replace(command, conversation_id=self._conversations.get(user.id))
-        turn = await self._services.turns.begin(user, command)
-        self._caller.remember(turn.conversation_id, user)
+        granted = await self._services.granting.begin(user, command, None)
+        self._caller.remember(granted.conversation_id, user)
         if is_own:
-            self._conversations[user.id] = turn.conversation_id
-        event = await self._services.turns.terminal(user, turn.id)
+            self._conversations[user.id] = granted.conversation_id
+        event = await self._services.turns.reader.terminal(user, granted.turn_id)
         if isinstance(event, TurnError):
             return _encoder.encode(OldError(error=event.message, code=event.code, timestamp=utc_now()))
         return _encoder.encode(

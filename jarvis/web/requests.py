@@ -18,6 +18,7 @@ NOT_BLANK = {"pattern": r"[^\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u202
 """As JSON Schema can say it: there is one character that str.strip leaves."""
 # The length is the default of MAX_MESSAGE_CHARS. Both are checked by `command`, with the settings.
 Text = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 32_000} | NOT_BLANK)]
+IdempotencyKey = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,255}(?!\n)$")]
 Limit = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Offset = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 Channel = Literal["status", "conversations"]
@@ -197,6 +198,7 @@ class ChatMessageFrame(ChatFields, frozen=True, kw_only=True):
 
     type: Literal["chat_message"]
     content: Text
+    idempotency_key: IdempotencyKey | None = None
     request_id: Annotated[str, Meta(max_length=MAX_REQUEST_ID_CHARS)] | None = None
 
 

@@ -52,10 +52,12 @@ class EventStream:
         entries: AsyncGenerator[LogEntry],
         *,
         left: Callable[[], Awaitable[None]],
+        headers: tuple[tuple[bytes, bytes], ...] = (),
         keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
         self._entries = entries
         self._left = left
+        self._headers = headers
         self._keep_alive_s = keep_alive_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,6 +85,7 @@ class EventStream:
                     "headers": [
                         (b"content-type", b"text/event-stream; charset=utf-8"),
                         (b"x-accel-buffering", b"no"),
+                        *self._headers,
                     ],
                 }
             )

@@ -4,6 +4,7 @@ Decodes frames and calls the services; the dialect of the first servers is legac
 """
 
 from collections import Counter
+from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, ExitStack, aclosing, suppress
 from datetime import datetime
 from typing import Any, assert_never
@@ -16,7 +17,10 @@ from litestar.exceptions import WebSocketDisconnect
 from msgspec import UNSET, UnsetType
 
 from jarvis.core.errors import Invalid, JarvisError, Overloaded, Unauthenticated
-from jarvis.core.types import Turn, User, utc_now
+from jarvis.core.events import LogEntry
+from jarvis.core.fingerprints import once
+from jarvis.core.types import User, utc_now
+from jarvis.services.granting import Granted
 from jarvis.services.identity import Caller
 from jarvis.web.closing import POLICY, TOO_BIG
 from jarvis.web.context import Bounds, Services, spend, user_of
@@ -264,12 +268,14 @@ class Connection:
             request_id=UNSET if frame.request_id is None else frame.request_id,
         )
         user = await user_of(self._caller, frame.user_id or self._profile, frame.conversation_id)
-        self._hear_answer(await self._services.turns.begin(user, command))
+        key = frame.idempotency_key
+        granted = await self._services.granting.begin(user, command, once(key, command) if key else None)
+        self._hear_answer(granted, request_id=command.request_id)
 
-    def _hear_answer(self, turn: Turn) -> None:
-        self._caller.remember(turn.id, turn.user)
-        self._caller.remember(turn.conversation_id, turn.user)
-        self._follow(turn.user, turn.id)
+    def _hear_answer(self, granted: Granted, *, request_id: str | UnsetType = UNSET) -> None:
+        self._caller.remember(granted.turn_id, granted.user)
+        self._caller.remember(granted.conversation_id, granted.user)
+        self._relay(granted.turn_id, self._services.granting.follow(granted, request_id=request_id))
 
     async def _cancel(self, frame: CancelFrame) -> None:
         """Whoever follows the turn here hears its terminal event anyway; else it is told now."""
@@ -287,7 +293,7 @@ class Connection:
     async def _interrupt(self, user: User, turn_id: UUID, played_ms: int | None = None) -> None:
         """Whoever follows the turn here hears of it anyway; else its end is told now."""
         heard = turn_id in self._followed
-        before = await self._services.turns.view(user, turn_id)
+        before = await self._services.turns.reader.view(user, turn_id)
         await self._services.interruptions.barge_in(user, turn_id, played_ms=played_ms)
         if not heard:
             self._follow(user, turn_id, after=before.last_seq)
@@ -317,13 +323,16 @@ class Connection:
             raise Overloaded(f"This socket listens to {MAX_FOLLOWED} turns already.")
 
     def _follow(self, user: User, turn_id: UUID, *, after: int = -1) -> None:
+        self._relay(turn_id, self._services.turns.reader.follow(user, turn_id, after=after))
+
+    def _relay(self, turn_id: UUID, entries: AsyncGenerator[LogEntry]) -> None:
         self._check_followed()
         self._followed[turn_id] += 1
-        self._tasks.start_soon(self._relay, user, turn_id, after)
+        self._tasks.start_soon(self._tell, turn_id, entries)
 
-    async def _relay(self, user: User, turn_id: UUID, after: int) -> None:
+    async def _tell(self, turn_id: UUID, entries: AsyncGenerator[LogEntry]) -> None:
         try:
-            async with aclosing(self._services.turns.follow(user, turn_id, after=after)) as entries:
+            async with aclosing(entries):
                 async for entry in entries:
                     self._put(entry.data)
                     if entry.type == SOUND:

@@ -22,7 +22,7 @@ _encoder = msgspec.json.Encoder()
 async def turn(request: Request[Any, Any, Any], turn_id: FromPath[str]) -> ASGIApp:
     """Return how a turn stands, with its text so far."""
     user, wanted = await _owned(request, turn_id)
-    return Body(_encoder.encode(await services_of(request).turns.view(user, wanted)))
+    return Body(_encoder.encode(await services_of(request).turns.reader.view(user, wanted)))
 
 
 @get("/api/chat/turns/{turn_id:str}/events")
@@ -31,10 +31,10 @@ async def events(request: Request[Any, Any, Any], turn_id: FromPath[str]) -> ASG
     turns = services_of(request).turns
     user, wanted = await _owned(request, turn_id)
     after = _resume_point(request)
-    view = await turns.view(user, wanted)
+    view = await turns.reader.view(user, wanted)
     if view.status not in {"queued", "running"} and after >= view.last_seq:
         return Body(b"", status=204)
-    return EventStream(turns.follow(user, wanted, after=after), left=caller_of(request).left)
+    return EventStream(turns.reader.follow(user, wanted, after=after), left=caller_of(request).left)
 
 
 @post("/api/chat/turns/{turn_id:str}/cancel")

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Interval, Text, Uuid
+from sqlalchemy.dialects.postgresql import BYTEA
 
 from jarvis.adapters.postgres.schema import conversations, message_role, messages, turn_status, turns
 from jarvis.adapters.postgres.statement import Statement, bind, bind_json, constant
@@ -27,6 +28,8 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     owner: str
     lease: timedelta
+    key: str | None
+    fingerprint: bytes | None
 
 
 class Begun(NamedTuple):
@@ -39,7 +42,7 @@ class Begun(NamedTuple):
     created_at: datetime
 
 
-_shown_conversation = (
+SHOWN_CONVERSATION = (
     conversations.c.model,
     conversations.c.system_prompt,
     conversations.c.title_is_settled,
@@ -84,7 +87,7 @@ def _turn(conversation_id: sa.ColumnElement[Any]) -> sa.CTE:
         .from_select(
             [
                 *("id", "conversation_id", "user_id", "user_message_id", "status", "request"),
-                *("lease_owner", "lease_until", "started_at"),
+                *("lease_owner", "lease_until", "started_at", "idempotency_key", "fingerprint"),
             ],
             sa.select(
                 bind("turn_id", Uuid),
@@ -96,6 +99,8 @@ def _turn(conversation_id: sa.ColumnElement[Any]) -> sa.CTE:
                 bind("owner", Text),
                 _now + bind("lease", Interval),
                 sa.case((bind("status", Text) == constant("'running'"), _now)),
+                bind("key", Text),
+                bind("fingerprint", BYTEA),
             ),
             include_defaults=False,
         )
@@ -114,7 +119,7 @@ BEGIN_IN_NEW_CONVERSATION = Statement(
             message_count=constant("1"),
             last_message_at=_now,
         )
-        .returning(conversations.c.id, constant("0").label("position"), *_shown_conversation)
+        .returning(conversations.c.id, constant("0").label("position"), *SHOWN_CONVERSATION)
         .cte("place")
     ),
     arguments=Begin,
@@ -138,7 +143,7 @@ BEGIN = Statement(
         .returning(
             conversations.c.id,
             (conversations.c.next_position - constant("2")).label("position"),
-            *_shown_conversation,
+            *SHOWN_CONVERSATION,
         )
         .cte("place")
     ),
@@ -184,7 +189,7 @@ def _last_words() -> sa.SelectBase:
             last.c.position,
             last.c.content.label("text"),
             sa.cast(turns.c.request, Text).label("request"),
-            *_shown_conversation,
+            *SHOWN_CONVERSATION,
             _now.label("created_at"),
         )
         .select_from(conversations.outerjoin(last, sa.true()).outerjoin(turns, turns.c.id == last.c.turn_id))
@@ -208,6 +213,8 @@ class BeginAgain(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     owner: str
     lease: timedelta
+    key: str | None
+    fingerprint: bytes | None
 
 
 class BegunAgain(NamedTuple):

@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Boolean, Integer, SmallInteger, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
+from jarvis.adapters.postgres.key_statements import digest_of
 from jarvis.adapters.postgres.list_statements import (
     CONVERSATION_COLUMNS,
     ConversationRow,
@@ -24,6 +25,7 @@ from jarvis.adapters.postgres.schema import (
     message_role,
     message_status,
     messages,
+    spent_keys,
     turns,
 )
 from jarvis.adapters.postgres.statement import Statement, bind, constant
@@ -146,11 +148,23 @@ def _delete() -> sa.SelectBase:
         .where(messages.c.conversation_id == deleted.c.id)
     )
     its_turns = sa.select(turns.c.id).where(turns.c.conversation_id == deleted.c.id)
+    spent = (
+        insert(spent_keys)
+        .from_select(
+            ["user_id", "digest"],
+            sa.select(turns.c.user_id, digest_of(turns.c.idempotency_key)).where(
+                turns.c.conversation_id == deleted.c.id, turns.c.idempotency_key.is_not(None)
+            ),
+            include_defaults=False,
+        )
+        .on_conflict_do_nothing()
+        .cte("spent")
+    )
     return sa.select(
         its_messages.scalar_subquery().label("messages"),
         sa.func.array(its_turns.scalar_subquery(), type_=ARRAY(Uuid)).label("turn_ids"),
         sa.func.array(sa.select(its_memories.c.id).scalar_subquery(), type_=ARRAY(Uuid)).label("memory_ids"),
-    )
+    ).add_cte(spent)
 
 
 DELETE = Statement(_delete(), arguments=OneConversation, row=Deleted)

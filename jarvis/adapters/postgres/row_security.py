@@ -5,7 +5,7 @@ from jarvis.core.errors import JarvisError
 
 # Not derived from schema.py, which takes SQLAlchemy to import; a test compares the two.
 OWNED_TABLES = (
-    *("users", "conversations", "messages", "turns", "memories", "forgotten_memories"),
+    *("users", "conversations", "messages", "turns", "memories", "forgotten_memories", "spent_keys"),
     *("refresh_tokens", "api_keys", "audit_log"),
 )
 _OWNER_IS_ME = "= (NULLIF(current_setting('jarvis.user_id'::text, true), ''::text))::uuid)"

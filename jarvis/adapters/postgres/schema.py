@@ -140,7 +140,17 @@ turns = Table(
     _of_conversation(),
     sa.UniqueConstraint("user_id", "idempotency_key"),
     Index("turns_conversation_idx", "conversation_id"),
+    Index("turns_keyed_idx", "created_at", postgresql_where=sa.text("idempotency_key IS NOT NULL")),
     Index("turns_live_idx", "lease_owner", postgresql_where=sa.text("status IN ('queued', 'running')")),
+)
+
+spent_keys = Table(
+    "spent_keys",
+    metadata,
+    Column("user_id", Uuid, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", BYTEA, primary_key=True),
+    _made_at("spent_at"),
+    Index("spent_keys_spent_idx", "spent_at"),
 )
 
 memories = Table(

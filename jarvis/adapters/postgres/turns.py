@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from jarvis.adapters.postgres import begin_statements
+from jarvis.adapters.postgres import begin_statements, key_statements
 from jarvis.adapters.postgres import turn_statements as statements
 from jarvis.adapters.postgres.database import Database, Transaction
 from jarvis.adapters.postgres.list_statements import (
@@ -23,13 +23,16 @@ from jarvis.adapters.postgres.list_statements import (
     SummaryRow,
 )
 from jarvis.adapters.postgres.message_rows import message_of
-from jarvis.core.errors import Conflict, NotFound
-from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnRef
+from jarvis.core.errors import Conflict, Mismatch, NotFound
+from jarvis.core.stores import Ending, KnownTurn, StoredTurn, TurnOutcome, TurnRef
 from jarvis.core.titles import title_of
-from jarvis.core.types import AgainCommand, ChatCommand, History, Message, Summary, Turn, User, new_id
+from jarvis.core.types import AgainCommand, ChatCommand, History, Message, Once, Summary, Turn, User, new_id
 
 TAKEOVER_LEASE_S = 30.0
 """How long a sweeper has for what it took; then the next one may take it."""
+
+FORGET_BATCH = 1000
+"""Keys of one transaction, so that it stays far within its deadline."""
 
 _encode = msgspec.json.Encoder().encode
 _error_of = msgspec.json.Decoder(dict[str, str]).decode
@@ -53,7 +56,8 @@ class PostgresTurns:
         lease_s: float,
         waiting: bool,
         history_limit: int = 0,
-    ) -> Turn:
+        once: Once | None = None,
+    ) -> Turn | KnownTurn:
         message_id = new_id()
         conversation_id = command.conversation_id or new_id()
         begin = begin_statements.Begin(
@@ -67,8 +71,12 @@ class PostgresTurns:
             status="queued" if waiting else "running",
             owner=owner,
             lease=timedelta(seconds=lease_s),
+            key=once.key if once else None,
+            fingerprint=once.fingerprint if once else None,
         )
         async with self._database.transaction(user) as transaction:
+            if known := await _known_alone(transaction, user, once):
+                return known
             statement = (
                 begin_statements.BEGIN
                 if command.conversation_id
@@ -88,6 +96,7 @@ class PostgresTurns:
                 conversation_system_prompt=begun.system_prompt,
                 title_is_settled=begun.title_is_settled,
                 created_at=begun.created_at,
+                once=once,
             )
             standing = SummaryRow(begun.summary, begun.summary_upto)
             return await _begun(transaction, turn, standing, waiting=waiting, history_limit=history_limit)
@@ -102,11 +111,14 @@ class PostgresTurns:
         lease_s: float,
         waiting: bool,
         history_limit: int = 0,
-    ) -> Turn:
+        once: Once | None = None,
+    ) -> Turn | KnownTurn:
         conversation = begin_statements.OfConversation(
             user_id=user.id, conversation_id=command.conversation_id
         )
         async with self._database.transaction(user) as transaction:
+            if known := await _known_alone(transaction, user, once):
+                return known
             last = await transaction.first(begin_statements.LAST_WORDS, conversation)
             if last is None:
                 raise NotFound("conversation")
@@ -122,6 +134,8 @@ class PostgresTurns:
                 status="queued" if waiting else "running",
                 owner=owner,
                 lease=timedelta(seconds=lease_s),
+                key=once.key if once else None,
+                fingerprint=once.fingerprint if once else None,
             )
             await transaction.first(begin_statements.BEGIN_AGAIN, begin)
             turn = Turn(
@@ -135,9 +149,65 @@ class PostgresTurns:
                 conversation_system_prompt=last.system_prompt,
                 title_is_settled=last.title_is_settled,
                 created_at=last.created_at,
+                once=once,
             )
             standing = SummaryRow(last.summary, last.summary_upto)
             return await _begun(transaction, turn, standing, waiting=waiting, history_limit=history_limit)
+
+    async def known(self, user: User, once: Once) -> KnownTurn | None:
+        async with self._database.transaction(user) as transaction:
+            return await _known(transaction, user, once)
+
+    async def try_again(
+        self,
+        user: User,
+        turn_id: UUID,
+        *,
+        once: Once,
+        owner: str,
+        lease_s: float,
+        waiting: bool,
+        history_limit: int = 0,
+    ) -> Turn | None:
+        wanted = key_statements.TryAgain(
+            user_id=user.id,
+            turn_id=turn_id,
+            status="queued" if waiting else "running",
+            owner=owner,
+            lease=timedelta(seconds=lease_s),
+        )
+        async with self._database.transaction(user) as transaction:
+            again = await transaction.first(key_statements.TRY_AGAIN, wanted)
+            if again is None:
+                return None
+            turn = Turn(
+                id=turn_id,
+                user=user,
+                conversation_id=again.conversation_id,
+                user_message_id=again.message_id,
+                user_position=again.position,
+                command=_command_of(again.request),
+                conversation_model=again.model,
+                conversation_system_prompt=again.system_prompt,
+                title_is_settled=again.title_is_settled,
+                created_at=again.created_at,
+                once=once,
+                last_seq=again.last_seq,
+            )
+            standing = SummaryRow(again.summary, again.summary_upto)
+            return await _begun(transaction, turn, standing, waiting=waiting, history_limit=history_limit)
+
+    async def forget_keys(self, *, kept_s: float) -> None:
+        forget = key_statements.Forget(kept=timedelta(seconds=kept_s), most=FORGET_BATCH)
+        is_more = True
+        while is_more:
+            async with self._database.transaction(None) as transaction:
+                ((is_more,),) = await transaction.all(key_statements.FORGET, forget)
+
+    async def keep_answer(self, user: User, turn_id: UUID, answer: bytes) -> None:
+        keep = key_statements.KeepAnswer(user_id=user.id, turn_id=turn_id, answer=answer)
+        async with self._database.transaction(user) as transaction:
+            await transaction.first(key_statements.KEEP_ANSWER, keep)
 
     async def start(self, user: User, turn_id: UUID) -> None:
         async with self._database.transaction(user) as transaction:
@@ -205,6 +275,31 @@ class PostgresTurns:
         async with self._database.transaction(None) as transaction:
             rows = await transaction.all(statements.TAKE_ABANDONED, take)
         return [TurnRef(turn_id=row.turn_id, user=User(id=row.user_id, name=row.username)) for row in rows]
+
+
+async def _known_alone(transaction: Transaction, user: User, once: Once | None) -> KnownTurn | None:
+    """Look, and let nobody else with this key look until this transaction has ended."""
+    if once is None:
+        return None
+    await transaction.first(key_statements.LOCK, key_statements.Key(user_id=user.id, key=once.key))
+    return await _known(transaction, user, once)
+
+
+async def _known(transaction: Transaction, user: User, once: Once) -> KnownTurn | None:
+    (row,) = await transaction.all(key_statements.KNOWN, key_statements.Key(user_id=user.id, key=once.key))
+    if row.turn_id is None or row.conversation_id is None or row.user_message_id is None:
+        if row.is_spent:
+            raise NotFound("conversation")
+        return None
+    if row.fingerprint != once.fingerprint:
+        raise Mismatch
+    return KnownTurn(
+        turn_id=row.turn_id,
+        conversation_id=row.conversation_id,
+        user_message_id=row.user_message_id,
+        status=row.status,
+        answer=row.answer,
+    )
 
 
 def _asked_again(command: AgainCommand, text: str, request: str | None) -> ChatCommand:

@@ -1,0 +1,89 @@
+"""Idempotency keys over JSON, SSE and the WebSocket: one key, one message, at most one answer."""
+
+import asyncio
+
+import pytest
+
+from tests.clients import a_word, chat, messages_of, query, socket, types
+from tests.running import Running
+from tests.scripted_model import ScriptedModel
+
+
+def keyed(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key}
+
+
+async def test_a_finished_turn_is_answered_again_byte_for_byte(server: Running) -> None:
+    key, body = a_word(), {"message": a_word()}
+    first = await server.http.post("/api/chat", json=body, headers=keyed(key))
+    again = await server.http.post("/api/chat", json=body, headers=keyed(key))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.content == first.content
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert len(await messages_of(server, first.json()["conversation_id"])) == 2
+
+
+async def test_the_reader_may_change(server: Running) -> None:
+    key, text = a_word(), a_word()
+    first = (await server.http.post("/api/chat", json={"message": text}, headers=keyed(key))).json()
+    async with socket(server) as ws:
+        await ws.say(text, idempotency_key=key, request_id="r")
+        frames = await ws.to_end()
+    assert types(frames) == ["ack", "resync", "chat_response"]
+    assert (frames[0]["seq"], frames[0]["idempotency_key"], frames[0]["request_id"]) == (0, key, "r")
+    assert frames[1]["text"] == frames[2]["content"] == first["content"]
+    assert frames[1]["seq"] + 1 == frames[2]["seq"]
+    streamed = await server.http.post("/api/chat", json={"content": text, "stream": True}, headers=keyed(key))
+    assert streamed.headers["idempotency-replayed"] == "true"
+    assert [line for line in streamed.text.splitlines() if line.startswith("event")] == [
+        "event: ack",
+        "event: resync",
+        "event: chat_response",
+    ]
+
+
+async def test_another_wish_under_the_same_key_is_refused(server: Running) -> None:
+    key = a_word()
+    await server.http.post("/api/chat", json={"message": "one"}, headers=keyed(key))
+    other = await server.http.post("/api/chat", json={"message": "two"}, headers=keyed(key))
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+
+
+async def test_twenty_at_once_are_one(server: Running, llm: ScriptedModel) -> None:
+    key, body = a_word(), {"message": a_word()}
+    answers = await asyncio.gather(
+        *(server.http.post("/api/chat", json=body, headers=keyed(key)) for _ in range(20))
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert len([record for record in llm.log.generating if record.last_user_message == body["message"]]) == 1
+    rows = await query(server, "SELECT 1 FROM messages WHERE content = $1", body["message"])
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize("key", ["", "é", "a b", "x" * 256])
+async def test_a_key_that_is_none_is_refused(server: Running, key: str) -> None:
+    answer = await server.http.post(
+        "/api/chat", json={"message": "x"}, headers={b"Idempotency-Key": key.encode()}
+    )
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+
+
+async def test_a_deleted_conversation_stays_deleted(server: Running) -> None:
+    key, body = a_word(), {"message": a_word()}
+    first = (await server.http.post("/api/chat", json=body, headers=keyed(key))).json()
+    await server.http.delete(f"/api/chat/conversation/{first['conversation_id']}")
+    again = await server.http.post("/api/chat", json=body, headers=keyed(key))
+    assert (again.status_code, again.json()["code"]) == (404, "not_found")
+
+
+async def test_regenerate_takes_a_key_too(server: Running) -> None:
+    key = a_word()
+    asked = await chat(server, a_word())
+    path = f"/api/chat/conversation/{asked['conversation_id']}/regenerate"
+    first = await server.http.post(path, headers=keyed(key))
+    again = await server.http.post(path, headers=keyed(key))
+    assert again.content == first.content
+    assert again.headers["idempotency-replayed"] == "true"
