@@ -76,7 +76,12 @@ EVERYWHERE = ("unauthenticated", "database_unavailable", *PUBLIC)
 LIST = EVERYWHERE
 BY_ID = ("not_found", *LIST)
 BODY = ("too_large", "unsupported_media_type")
+ASKING = {
+    "Accept": "`text/event-stream` asks for events, as `stream: true` does.",
+    "Idempotency-Key": "Of all requests with the same key only one makes a turn.",
+}
 TURN = (
+    "idempotency_mismatch",
     *("message_too_large", "conversation_busy", "overloaded", "draining"),
     *("llm_unavailable", "llm_timeout"),
 )
@@ -85,7 +90,7 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     chat.chat: Described(
         query=UserQuery,
         body=ChatRequest,
-        headers={"Accept": "`text/event-stream` asks for events, as `stream: true` does."},
+        headers=ASKING,
         answers={
             200: Answer(
                 description="The turn is complete, cancelled or interrupted; or its events as they come",
@@ -97,7 +102,7 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     chat.regenerate: Described(
         body=RegenerateRequest,
         body_required=False,
-        headers={"Accept": "`text/event-stream` asks for events, as `stream: true` does."},
+        headers=ASKING,
         answers={
             200: Answer(
                 description="The turn is complete, cancelled or interrupted; or its events as they come",

@@ -102,7 +102,7 @@ async def test_a_json_client_with_a_key_leaves_and_its_turn_runs_on(
     llm.script(Script(text="one two three", gate=gate, gate_at_token=at_token))
     seen_leaving = await count_of_clients_gone(server)
     async with bare_connection(server) as client:
-        client.post("/api/chat", {"message": message}, extra_head="Idempotency-Key: k\r\n")
+        client.post("/api/chat", {"message": message}, extra_head=f"Idempotency-Key: {message}\r\n")
         await asked_of(llm, message, waiting=True)
         await client.leave()
         async with asyncio.timeout(5):

@@ -53,6 +53,7 @@ async def two_users(single: Database) -> tuple[User, User]:
                 "VALUES (gen_random_uuid(), $1, 'laptop', 'jvk_12345678', $2)",
                 *(user.id, name.encode()),
             )
+            await transaction.raw("INSERT INTO spent_keys (user_id, digest) VALUES ($1, 'x')", user.id)
             await transaction.raw("SELECT jarvis_note('signed_in', $1, '', NULL)", user.id)
     anna, ben = [await users.profile(name) for name in names]
     return anna, ben
@@ -217,7 +218,7 @@ async def test_the_functions_that_span_users_are_for_the_app_role_only(
         )
     finally:
         await connection.close()
-    assert len(rows) == 22
+    assert len(rows) == 23
     for row in rows:
         assert tuple(row)[1:4] == ("jarvis_system", True, True), row[0]
         assert set(row[4]) == {"jarvis_app", "jarvis_system"}, row[0]

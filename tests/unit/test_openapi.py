@@ -22,6 +22,7 @@ INWARD_ONLY = {
     "User",
     "ChatCommand",
     "AgainCommand",
+    "Once",
     "Turn",
     "LogEntry",
     "Probe",
