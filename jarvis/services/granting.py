@@ -40,6 +40,7 @@ class Granting:
         self._turns = turns
         self._store = store
         self._reporter = reporter
+        self._being_granted: dict[tuple[UUID, Once], asyncio.Future[Granted]] = {}
 
     async def begin(self, user: User, command: ChatCommand, once: Once | None) -> Granted:
         """Where a turn with this key failed, it is tried again, on the same message."""
@@ -88,6 +89,31 @@ class Granting:
                 self._reporter.exception("forget_keys_defect")
 
     async def _granted(
+        self, user: User, once: Once | None, begin: Callable[[], Awaitable[Turn | KnownTurn]]
+    ) -> Granted:
+        """Of the same wish at once, one begins: the others wait for what it gets, or raise what it raises."""
+        if once is None:
+            return await self._granted_once(user, once, begin)
+        wish = (user.id, once)
+        while (first := self._being_granted.get(wish)) is not None:
+            await asyncio.wait([first])  # which does not cancel it, should this one be cancelled
+            if not first.cancelled():
+                return msgspec.structs.replace(first.result(), is_new=False)
+        first = self._being_granted[wish] = asyncio.get_running_loop().create_future()
+        try:
+            granted = await self._granted_once(user, once, begin)
+        except Exception as exc:
+            first.set_exception(exc)
+            first.exception()  # it need not be retrieved by anybody else
+            raise
+        else:
+            first.set_result(granted)
+            return granted
+        finally:
+            del self._being_granted[wish]
+            first.cancel()  # unless it is done: another of them begins, then
+
+    async def _granted_once(
         self, user: User, once: Once | None, begin: Callable[[], Awaitable[Turn | KnownTurn]]
     ) -> Granted:
         begun = (await self._store.known(user, once) if once else None) or await begin()

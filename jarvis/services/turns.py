@@ -5,6 +5,7 @@ whoever wants to hear it reads the log.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -17,11 +18,11 @@ import msgspec
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
-from jarvis.core.errors import Draining, JarvisError, TimedOut, Unavailable
+from jarvis.core.errors import Draining, JarvisError, Overloaded, TimedOut, Unavailable
 from jarvis.core.ports import TurnLog
 from jarvis.core.stores import KnownTurn, TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Once, Turn, TurnView, User, new_id
-from jarvis.services.admission import Admission, Place, Ticket
+from jarvis.services.admission import Admission, Ticket
 from jarvis.services.live import LiveTurn
 from jarvis.services.memory import Recollection
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
@@ -40,7 +41,8 @@ FIRST_TURN_GUESS_S = 5.0
 DEFECT = "Something went wrong inside the server."
 NOT_STORED = "The database is away, so the end of this turn could not be stored."
 TYPICAL_WEIGHT = 0.2
-"""Of the newest turn in the running mean of how long turns take, by which waiting ones are told `wait_s`."""
+"""Of the newest turn in the running mean of how long turns take, by which waiting ones are told `wait_s`,
+and refused ones when to come again."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,8 +131,7 @@ class Turns:
         conversation_id = command.conversation_id
         if command.if_busy == "interrupt" and conversation_id is not None:
             await self.end_conversation(user, conversation_id)
-        place = (user.id, conversation_id) if conversation_id else None
-        ticket = self._enter(place, if_busy_reject=command.if_busy == "reject")
+        ticket = self._enter(user, conversation_id, if_busy_reject=command.if_busy == "reject")
         return await self._begin(
             ticket,
             partial(self._store.begin, user, command, once=once, turn_id=new_id()),
@@ -145,20 +146,24 @@ class Turns:
         Refuses as `begin` does, and with Conflict where nobody has said anything.
         """
         await self.check_model(command.model)
-        ticket = self._enter((user.id, command.conversation_id))
+        ticket = self._enter(user, command.conversation_id)
         return await self._begin(
             ticket, partial(self._store.begin_again, user, command, once=once, turn_id=new_id())
         )
 
     async def try_again(self, user: User, known: KnownTurn, once: Once) -> Turn | None:
         """Begin another attempt of a turn that failed; None where somebody else has. Refuses as `begin`."""
-        ticket = self._enter((user.id, known.conversation_id))
+        ticket = self._enter(user, known.conversation_id)
         return await self._begin(ticket, partial(self._store.try_again, user, known.turn_id, once=once))
 
-    def _enter(self, place: Place | None, *, if_busy_reject: bool = False) -> Ticket:
+    def _enter(self, user: User, conversation_id: UUID | None, *, if_busy_reject: bool = False) -> Ticket:
         if self._draining or self._tasks is None:
             raise Draining
-        return self._admission.enter(place, if_busy_reject=if_busy_reject)
+        try:
+            return self._admission.enter(user.id, conversation_id, if_busy_reject=if_busy_reject)
+        except Overloaded as exc:
+            exc.retry_after_s = math.ceil(self._typical_turn_s)
+            raise
 
     async def _begin(
         self,
@@ -192,7 +197,7 @@ class Turns:
             self._admission.leave(ticket)
             return begun
         turn = begun
-        self._admission.name(ticket, (turn.user.id, turn.conversation_id))
+        self._admission.name(ticket, turn.conversation_id)
         live = self._live[turn.id] = LiveTurn(turn, recalling)
         self._all_ended.clear()
         self._log.forget([turn.id])  # of an attempt that failed

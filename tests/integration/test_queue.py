@@ -223,3 +223,51 @@ async def test_without_a_queue_a_turn_runs_or_is_refused(database_url: str, mode
             model.release(gate)
             await first.rest()
         await chat(server, "second")
+
+
+async def test_places_go_round_the_users(database_url: str, model: ScriptedModel) -> None:
+    gate = a_word()
+    model.script(Script(gate=gate))
+    sent = [
+        *(("greedy", position) for position in range(1, 4)),
+        *(("light", 1), ("other", 2), ("light", 4)),
+    ]
+    async with running(database_url, model.url, llm_max_concurrency="1") as server:
+        async with AsyncExitStack() as stack:
+            streams = [await stack.enter_async_context(streamed(server, "greedy 0", user_id="greedy"))]
+            await asked_of(model, "greedy 0", waiting=True)
+            for number, (user, position) in enumerate(sent, start=1):
+                stream = await stack.enter_async_context(streamed(server, f"{user} {number}", user_id=user))
+                told = await stream.until("notice")
+                assert (told["code"], told["position"]) == ("queued", position)
+                assert told["wait_s"] == position * 5  # until one has ended, a turn is taken to need 5 s
+                streams.append(stream)
+            model.release(gate)
+            for stream in streams:
+                assert (await stream.rest())[-1]["status"] == "complete"
+    order = ["greedy 0", "light 4", "other 5", "greedy 1", "light 6", "greedy 2", "greedy 3"]
+    assert [record.last_user_message for record in model.log.generating] == order
+
+
+async def test_the_greedy_one_is_refused_and_another_finds_room(
+    database_url: str, model: ScriptedModel
+) -> None:
+    gate = a_word()
+    async with running(database_url, model.url, llm_max_concurrency="1", llm_max_queue="4") as server:
+        for _ in range(3):
+            await chat(server, "a word", user_id="light")
+        model.script(Script(gate=gate))
+        async with AsyncExitStack() as stack:
+            for number in range(3):
+                stream = await stack.enter_async_context(
+                    streamed(server, f"greedy {number}", user_id="greedy")
+                )
+                await stream.until("notice" if number else "ack")
+            refused = await server.http.post("/api/chat", json={"message": "more", "user_id": "greedy"})
+            assert_refused(refused, 503, "overloaded")
+            # A turn is taken to need 5 s, and less with each that ended in a moment.
+            assert int(refused.headers["retry-after"]) in {3, 4}
+            light = await stack.enter_async_context(streamed(server, "light", user_id="light"))
+            assert (await light.until("notice"))["position"] == 1
+            model.release(gate)
+            assert (await light.rest())[-1]["status"] == "complete"

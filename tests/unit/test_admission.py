@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from jarvis.core.errors import Busy, Overloaded
 from jarvis.core.types import new_id
-from jarvis.services.admission import MAX_WAITING_IN_CONVERSATION, Admission, Place, Ticket
+from jarvis.services.admission import MAX_WAITING_IN_CONVERSATION, Admission, Ticket
 
-USER = new_id()
+USER, STRANGER = new_id(), new_id()
 A, B = (USER, new_id()), (USER, new_id())
 
 
@@ -21,14 +21,14 @@ def granted(*tickets: Ticket) -> list[bool]:
 
 def test_who_names_anothers_conversation_neither_waits_there_nor_learns_of_it() -> None:
     admission = Admission(max_running=9, max_waiting=9)
-    admission.enter(A)
-    stranger = admission.enter((new_id(), A[1]), if_busy_reject=True)
-    assert granted(stranger, admission.enter(A)) == [True, False]
+    admission.enter(*A)
+    stranger = admission.enter(STRANGER, A[1], if_busy_reject=True)
+    assert granted(stranger, admission.enter(*A)) == [True, False]
 
 
 def test_one_at_a_time_in_a_conversation_in_the_order_of_arrival() -> None:
     admission = Admission(max_running=10, max_waiting=10)
-    first, second, third = (admission.enter(A) for _ in range(3))
+    first, second, third = (admission.enter(*A) for _ in range(3))
     assert granted(first, second, third) == [True, False, False]
     admission.leave(first)
     assert granted(second, third) == [True, False]
@@ -38,7 +38,7 @@ def test_one_at_a_time_in_a_conversation_in_the_order_of_arrival() -> None:
 
 def test_a_few_in_all_and_the_longest_waiting_goes_first() -> None:
     admission = Admission(max_running=2, max_waiting=10)
-    tickets = [admission.enter(None) for _ in range(4)]
+    tickets = [admission.enter(USER) for _ in range(4)]
     assert granted(*tickets) == [True, True, False, False]
     admission.leave(tickets[1])
     assert granted(*tickets) == [True, True, True, False]
@@ -46,47 +46,47 @@ def test_a_few_in_all_and_the_longest_waiting_goes_first() -> None:
 
 def test_another_conversation_overtakes_what_waits_for_its_own() -> None:
     admission = Admission(max_running=2, max_waiting=10)
-    running, behind, other = admission.enter(A), admission.enter(A), admission.enter(B)
+    running, behind, other = admission.enter(*A), admission.enter(*A), admission.enter(*B)
     assert granted(running, behind, other) == [True, False, True]
 
 
 def test_a_new_conversation_is_named_before_the_next_enters_it() -> None:
     admission = Admission(max_running=10, max_waiting=10)
-    first = admission.enter(None)
-    admission.name(first, A)
-    second = admission.enter(A)
+    first = admission.enter(USER)
+    admission.name(first, A[1])
+    second = admission.enter(*A)
     assert granted(first, second) == [True, False]
     admission.leave(first)
     assert granted(second) == [True]
     admission.leave(second)
     # Nobody is in the conversation now: one who will not wait is let in.
-    assert granted(admission.enter(A, if_busy_reject=True)) == [True]
+    assert granted(admission.enter(*A, if_busy_reject=True)) == [True]
 
 
 def test_a_busy_conversation_can_be_refused() -> None:
     admission = Admission(max_running=10, max_waiting=10)
-    first = admission.enter(A, if_busy_reject=True)
+    first = admission.enter(*A, if_busy_reject=True)
     with pytest.raises(Busy):
-        admission.enter(A, if_busy_reject=True)
-    assert granted(admission.enter(B, if_busy_reject=True)) == [True]
+        admission.enter(*A, if_busy_reject=True)
+    assert granted(admission.enter(*B, if_busy_reject=True)) == [True]
     admission.leave(first)
-    assert granted(admission.enter(A, if_busy_reject=True)) == [True]
+    assert granted(admission.enter(*A, if_busy_reject=True)) == [True]
 
 
 def test_eight_wait_in_a_conversation() -> None:
     admission = Admission(max_running=10, max_waiting=100)
-    tickets = [admission.enter(A) for _ in range(1 + MAX_WAITING_IN_CONVERSATION)]
+    tickets = [admission.enter(*A) for _ in range(1 + MAX_WAITING_IN_CONVERSATION)]
     with pytest.raises(Overloaded):
-        admission.enter(A)
+        admission.enter(*A)
     admission.leave(tickets[-1])
-    assert granted(admission.enter(A)) == [False]
+    assert granted(admission.enter(*A)) == [False]
 
 
 def test_what_waits_in_all_is_bounded() -> None:
     admission = Admission(max_running=1, max_waiting=2)
-    running, waiting, _ = (admission.enter(None) for _ in range(3))
+    running, waiting, _ = (admission.enter(USER) for _ in range(3))
     with pytest.raises(Overloaded):
-        admission.enter(None)
+        admission.enter(USER)
     assert admission.waiting == 2
     admission.leave(running)
     assert admission.waiting == 1
@@ -95,19 +95,19 @@ def test_what_waits_in_all_is_bounded() -> None:
 
 def test_without_a_queue_what_can_run_runs() -> None:
     admission = Admission(max_running=2, max_waiting=0)
-    first = admission.enter(A)
+    first = admission.enter(*A)
     with pytest.raises(Overloaded):
-        admission.enter(A)
-    admission.enter(B)
+        admission.enter(*A)
+    admission.enter(*B)
     with pytest.raises(Overloaded):
-        admission.enter(None)
+        admission.enter(USER)
     admission.leave(first)
-    assert granted(admission.enter(None)) == [True]
+    assert granted(admission.enter(USER)) == [True]
 
 
 def test_leaving_before_ones_turn_moves_the_others_up() -> None:
     admission = Admission(max_running=1, max_waiting=10)
-    running, second, third = (admission.enter(A) for _ in range(3))
+    running, second, third = (admission.enter(*A) for _ in range(3))
     assert [admission.position(ticket) for ticket in (running, second, third)] == [0, 1, 2]
     admission.leave(second)
     assert admission.position(third) == 1
@@ -118,11 +118,11 @@ def test_leaving_before_ones_turn_moves_the_others_up() -> None:
 
 def test_rounds_count_what_runs_one_after_the_other() -> None:
     admission = Admission(max_running=2, max_waiting=10)
-    admission.enter(A)
-    behind = [admission.enter(A) for _ in range(2)]
+    admission.enter(*A)
+    behind = [admission.enter(*A) for _ in range(2)]
     assert [admission.rounds(ticket) for ticket in behind] == [1, 2]
-    admission.enter(B)
-    others = [admission.enter(None) for _ in range(2)]
+    admission.enter(*B)
+    others = [admission.enter(USER) for _ in range(2)]
     assert [admission.rounds(ticket) for ticket in others] == [2, 2]
 
 
@@ -131,7 +131,7 @@ async def test_begins_of_a_conversation_happen_in_the_order_of_its_tickets() -> 
     begun: list[int] = []
 
     async def begin(number: int) -> None:
-        async with admission.beginning(admission.enter(A)):
+        async with admission.beginning(admission.enter(*A)):
             await asyncio.sleep(0)
             begun.append(number)
 
@@ -141,17 +141,17 @@ async def test_begins_of_a_conversation_happen_in_the_order_of_its_tickets() -> 
     assert begun == list(range(8))
 
 
-@given(st.lists(st.integers(0, 6), max_size=60), st.integers(1, 3))
-def test_the_bounds_hold_whatever_comes_and_goes(steps: list[int], max_running: int) -> None:
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6)), max_size=60), st.integers(1, 3))
+def test_the_bounds_hold_whatever_comes_and_goes(steps: list[tuple[int, int]], max_running: int) -> None:
     admission = Admission(max_running=max_running, max_waiting=5)
-    conversations: list[Place | None] = [A, B, None]
+    places = [(user, conversation) for user in (USER, STRANGER) for conversation in (A[1], B[1], None)]
     tickets: list[Ticket] = []
-    for step in steps:
-        if step < 3:
+    for number, chosen in steps:
+        if number < len(places):
             with contextlib.suppress(Overloaded):
-                tickets.append(admission.enter(conversations[step]))
+                tickets.append(admission.enter(*places[number]))
         elif tickets:
-            admission.leave(tickets.pop((step * 7) % len(tickets)))
+            admission.leave(tickets.pop((chosen * 7) % len(tickets)))
         running = [ticket for ticket in tickets if ticket.granted.is_set()]
         named = [ticket.place for ticket in running if ticket.place]
         assert len(running) <= max_running
