@@ -17,6 +17,7 @@ import uvloop
 
 from benchmarks.identity import measure_identity
 from benchmarks.lists import measure_lists
+from benchmarks.overload import measure_overload
 from benchmarks.parts import Parts
 from benchmarks.recalling import measure_recalling
 from benchmarks.report import figures_table
@@ -74,6 +75,7 @@ async def main() -> int:
         await parts.run("recall", partial(measure_recalling, built))
         await measure_identity(built, parts)
         await measure_voice(built, parts)
+        await parts.run("overload", partial(measure_overload, built))
         await built.spare_the_disk()
         async with built.contenders(instant=True) as servers:
             await parts.run("turns, model in process", partial(measure_turns, servers, instant=True))
