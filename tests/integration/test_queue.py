@@ -232,19 +232,21 @@ async def test_places_go_round_the_users(database_url: str, model: ScriptedModel
         *(("greedy", position) for position in range(1, 4)),
         *(("light", 1), ("other", 2), ("light", 4)),
     ]
-    async with running(database_url, model.url, llm_max_concurrency="1") as server:
-        async with AsyncExitStack() as stack:
-            streams = [await stack.enter_async_context(streamed(server, "greedy 0", user_id="greedy"))]
-            await asked_of(model, "greedy 0", waiting=True)
-            for number, (user, position) in enumerate(sent, start=1):
-                stream = await stack.enter_async_context(streamed(server, f"{user} {number}", user_id=user))
-                told = await stream.until("notice")
-                assert (told["code"], told["position"]) == ("queued", position)
-                assert told["wait_s"] == position * 5  # until one has ended, a turn is taken to need 5 s
-                streams.append(stream)
-            model.release(gate)
-            for stream in streams:
-                assert (await stream.rest())[-1]["status"] == "complete"
+    async with (
+        running(database_url, model.url, llm_max_concurrency="1") as server,
+        AsyncExitStack() as stack,
+    ):
+        streams = [await stack.enter_async_context(streamed(server, "greedy 0", user_id="greedy"))]
+        await asked_of(model, "greedy 0", waiting=True)
+        for number, (user, position) in enumerate(sent, start=1):
+            stream = await stack.enter_async_context(streamed(server, f"{user} {number}", user_id=user))
+            told = await stream.until("notice")
+            assert (told["code"], told["position"]) == ("queued", position)
+            assert told["wait_s"] == position * 5  # until one has ended, a turn is taken to need 5 s
+            streams.append(stream)
+        model.release(gate)
+        for stream in streams:
+            assert (await stream.rest())[-1]["status"] == "complete"
     order = ["greedy 0", "light 4", "other 5", "greedy 1", "light 6", "greedy 2", "greedy 3"]
     assert [record.last_user_message for record in model.log.generating] == order
 
