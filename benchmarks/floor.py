@@ -88,6 +88,8 @@ class Floor:
             status="running",
             owner="floor",
             lease=LEASE,
+            key=None,
+            fingerprint=None,
         )
         history: list[MessageRow] = []
         async with self._pool.acquire() as connection:

@@ -92,9 +92,11 @@ async def begun_turn(
     conversation_id: UUID | None = None,
 ) -> Turn:
     command = ChatCommand(text=text, save_memory=save_memory, conversation_id=conversation_id)
-    return await PostgresTurns(database).begin(
+    begun = await PostgresTurns(database).begin(
         user, command, turn_id=new_id(), owner="o", lease_s=60, waiting=False
     )
+    assert isinstance(begun, Turn)
+    return begun
 
 
 def episode_of(said: Said) -> list[NewMemory]:

@@ -14,7 +14,7 @@ from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.core.errors import Invalid, NotFound, Unavailable
 from jarvis.core.stores import ConversationEdit
 from jarvis.core.transcripts import ImportedConversation, ImportedMessage, Place
-from jarvis.core.types import ChatCommand, ConversationStatus, Message, User, new_id
+from jarvis.core.types import ChatCommand, ConversationStatus, Message, Turn, User, new_id
 
 START = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -248,6 +248,7 @@ async def test_what_was_deleted_is_told_with_all_its_alternatives(
     turn = await PostgresTurns(database).begin(
         user, ChatCommand(text="hi"), turn_id=new_id(), owner="o", lease_s=9, waiting=False
     )
+    assert isinstance(turn, Turn)
     async with database.transaction(user) as transaction:
         await transaction.raw(
             "INSERT INTO messages (id, conversation_id, user_id, position, role, content, alternative_of) "

@@ -28,7 +28,7 @@ def store(database: Database) -> PostgresTurns:
 
 
 async def begin(store: PostgresTurns, user: User, text: str = "Hello", *, after: Turn | None = None) -> Turn:
-    return await store.begin(
+    begun = await store.begin(
         user,
         ChatCommand(text=text, conversation_id=after and after.conversation_id),
         turn_id=new_id(),
@@ -37,6 +37,8 @@ async def begin(store: PostgresTurns, user: User, text: str = "Hello", *, after:
         waiting=False,
         history_limit=20,
     )
+    assert isinstance(begun, Turn)
+    return begun
 
 
 async def answered(store: PostgresTurns, user: User, text: str = ANSWER) -> Turn:

@@ -43,7 +43,7 @@ async def begin(
     lease_s: float = 60,
     history_limit: int = 0,
 ) -> Turn:
-    return await store.begin(
+    begun = await store.begin(
         user,
         ChatCommand(text=text, conversation_id=conversation_id),
         turn_id=new_id(),
@@ -52,6 +52,8 @@ async def begin(
         waiting=waiting,
         history_limit=history_limit,
     )
+    assert isinstance(begun, Turn)
+    return begun
 
 
 def complete(text: str = "Hi") -> TurnOutcome:
@@ -238,7 +240,7 @@ async def test_history_is_the_newest_before_the_turn_and_counts_all(
 
 
 async def begin_again(store: PostgresTurns, turn: Turn, **changes: Any) -> Turn:
-    return await store.begin_again(
+    begun = await store.begin_again(
         turn.user,
         AgainCommand(conversation_id=turn.conversation_id, **changes),
         turn_id=new_id(),
@@ -247,6 +249,8 @@ async def begin_again(store: PostgresTurns, turn: Turn, **changes: Any) -> Turn:
         waiting=False,
         history_limit=10,
     )
+    assert isinstance(begun, Turn)
+    return begun
 
 
 async def test_to_begin_again_takes_no_place_and_asks_as_before(store: PostgresTurns, user: User) -> None:

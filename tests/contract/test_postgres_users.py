@@ -7,7 +7,7 @@ import pytest
 from jarvis.adapters.postgres.database import Database
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
-from jarvis.core.types import ChatCommand, new_id
+from jarvis.core.types import ChatCommand, Turn, new_id
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ async def test_the_owner_of_a_conversation_and_of_a_turn(database: Database, sto
     turn = await PostgresTurns(database).begin(
         anna, ChatCommand(text="x"), turn_id=new_id(), owner="o", lease_s=9, waiting=False
     )
+    assert isinstance(turn, Turn)
     assert await store.owner_of_conversation(turn.conversation_id) == anna
     assert await store.owner_of_turn(turn.id) == anna
 

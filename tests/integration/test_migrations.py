@@ -19,7 +19,7 @@ from jarvis.adapters.postgres.schema import metadata
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.core.errors import Unavailable
-from jarvis.core.types import ChatCommand, MessageMetadata, new_id
+from jarvis.core.types import ChatCommand, MessageMetadata, Turn, new_id
 from tests.identities import account_of, begun, counting, token
 from tests.postgres import PostgresServer
 
@@ -237,6 +237,7 @@ async def test_odd_conversations_get_places_that_later_turns_can_follow(
             lease_s=9,
             waiting=False,
         )
+        assert isinstance(turn, Turn)
         history = await PostgresTurns(database).history(turn, limit=2)
     assert (turn.user_position, history.total) == (6, 5)
     assert [message.content for message in history.messages] == ["a", "b"]
@@ -380,6 +381,7 @@ async def _serves(url: str) -> None:
         turn = await turns.begin(
             user, ChatCommand(text="hi"), turn_id=new_id(), owner="o", lease_s=-1, waiting=False
         )
+        assert isinstance(turn, Turn)
         assert await users.owner_of_turn(turn.id) == user
         assert [ref.turn_id for ref in await turns.abandoned("p", [], predecessors="", limit=1)] == [turn.id]
         async with database.transaction(user) as transaction:

@@ -16,7 +16,7 @@ from jarvis.adapters.postgres.row_security import OWNED_TABLES
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.core.identity import UserRole
 from jarvis.core.stores import TurnOutcome
-from jarvis.core.types import ChatCommand, User, new_id
+from jarvis.core.types import ChatCommand, Turn, User, new_id
 from tests.clients import Json, socket
 from tests.people import PASSWORD, SECRET, Person, bearer
 from tests.postgres import PostgresServer
@@ -208,6 +208,7 @@ async def _of_other_processes(stand: Stand) -> None:
             lease_s=3600,
             waiting=False,
         )
+        assert isinstance(turn, Turn)
         if state == "ended elsewhere":
             await store.finish(
                 anna, turn.id, TurnOutcome(status="complete", text=CANARY, last_seq=3, metadata=None)
