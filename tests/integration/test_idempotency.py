@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.clients import a_word, chat, messages_of, query, socket, types
+from tests.clients import a_word, asked_of, chat, messages_of, query, received_text, resumed, socket, types
 from tests.running import Running
-from tests.scripted_model import ScriptedModel
+from tests.scripted_model import Reset, Script, ScriptedModel
 
 
 def keyed(key: str) -> dict[str, str]:
@@ -87,3 +87,60 @@ async def test_regenerate_takes_a_key_too(server: Running) -> None:
     again = await server.http.post(path, headers=keyed(key))
     assert again.content == first.content
     assert again.headers["idempotency-replayed"] == "true"
+
+
+async def test_a_running_turn_is_joined_by_whatever_reader(server: Running, llm: ScriptedModel) -> None:
+    key, text, gate = a_word(), a_word(), a_word()
+    llm.script(Script(text="one two three", gate=gate, gate_at_token=1))
+    body = {"message": text}
+    first = asyncio.create_task(server.http.post("/api/chat", json=body, headers=keyed(key)))
+    await asked_of(llm, text, waiting=True)
+    async with socket(server) as ws:
+        await ws.say(text, idempotency_key=key)
+        ack = await ws.next()
+        second = asyncio.create_task(server.http.post("/api/chat", json=body, headers=keyed(key)))
+        llm.release(gate)
+        frames = [ack, *await ws.to_end()]
+    answers = [await first, await second]
+    assert received_text(frames) == frames[-1]["content"] == "one two three"
+    assert [frame["seq"] for frame in frames] == list(range(len(frames)))
+    assert answers[0].content == answers[1].content
+    assert [answer.headers.get("idempotency-replayed") for answer in answers] == [None, "true"]
+    assert answers[0].json()["turn_id"] == ack["turn_id"]
+
+
+async def test_a_failed_turn_is_tried_again_on_the_same_message(server: Running, llm: ScriptedModel) -> None:
+    key, text = a_word(), a_word()
+    llm.script(Script(text="one two three", fault=Reset(at_token=2)))
+    body = {"message": text}
+    failed = await server.http.post("/api/chat", json=body, headers=keyed(key))
+    assert (failed.status_code, failed.json()["code"]) == (503, "llm_unavailable")
+    llm.script(Script(text="four five"))
+    again = await server.http.post("/api/chat", json=body, headers=keyed(key))
+    assert (again.status_code, again.json()["content"]) == (200, "four five")
+    for name in ("turn_id", "conversation_id"):
+        assert again.json()[name] == failed.json()[name]
+    user, answer = await messages_of(server, again.json()["conversation_id"])
+    assert (user["id"], answer["content"]) == (failed.json()["message_id"], "four five")
+    everything = await server.http.get(
+        "/api/chat/history",
+        params={"conversation_id": again.json()["conversation_id"], "alternatives": "true"},
+    )
+    (other,) = [each for each in everything.json()["messages"] if each["status"] == "failed"]
+    assert other["alternative_of"] == answer["id"]
+    third = await server.http.post("/api/chat", json=body, headers=keyed(key))
+    assert third.content == again.content
+    # Whoever had heard the first attempt begins anew.
+    async with resumed(server, again.json()["turn_id"], after=2) as events:
+        heard = await events.rest()
+    assert received_text(heard) == "four five"
+    assert heard[0]["type"] == "resync"
+
+
+async def test_a_refused_wish_has_not_used_its_key_up(server: Running) -> None:
+    key = a_word()
+    wrong = await server.http.post("/api/chat", json={"message": " "}, headers=keyed(key))
+    assert wrong.status_code == 400
+    right = await server.http.post("/api/chat", json={"message": "Hello"}, headers=keyed(key))
+    assert right.status_code == 200
+    assert "idempotency-replayed" not in right.headers
