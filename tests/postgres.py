@@ -31,7 +31,7 @@ START_WITHIN_S = 30.0
 
 
 class PostgresServer(msgspec.Struct, kw_only=True):
-    """One running Postgres; `restart`, `freeze` and `thaw` do to it what the world may do."""
+    """One running Postgres; the rest does to it what the world may do."""
 
     cluster: Cluster
     data_dir: DataDir
@@ -66,6 +66,20 @@ class PostgresServer(msgspec.Struct, kw_only=True):
         for process in self._processes():
             with suppress(psutil.NoSuchProcess):
                 process.resume()
+
+    async def kill(self) -> None:
+        """End every process of it at once, with nothing said or written."""
+        self.freeze()  # or the first process would start others in their place
+        processes = self._processes()
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        await self.process.wait()
+        await asyncio.to_thread(psutil.wait_procs, processes, timeout=START_WITHIN_S)
+
+    async def start(self) -> None:
+        """Start it after `kill`."""
+        self.process = await _start(self.cluster, self.data_dir)
 
     async def restart(self) -> None:
         await self.process.terminate(stop_signal=signal.SIGINT, deadline_s=START_WITHIN_S)

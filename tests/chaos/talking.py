@@ -1,0 +1,105 @@
+"""People who talk to Jarvis whatever happens to it: what a patient client does, and what it is owed.
+
+They note everything in the journal and never give up what has a key or was acknowledged.
+"""
+
+import asyncio
+from random import Random
+
+import msgspec
+
+from tests.chaos.doors import DOORS, GONE, Door, Refused, Sent, is_end, resume, send
+from tests.chaos.journal import Event, Journal, Wish
+
+PAUSE_S = 0.05
+"""Before a client comes back."""
+
+
+class Heard:
+    """What a client has of one turn, across its connections; `wrong` is what its events broke."""
+
+    def __init__(self) -> None:
+        self.last_seq = -1
+        self.text = ""
+        self.end: Event | None = None
+        self.resyncs = 0
+        self.wrong: list[str] = []
+
+    def take(self, event: Event) -> None:
+        if "seq" in event:
+            self._follow(event)
+        if is_end(event):
+            self.end = event
+            if "seq" in event and event["type"] == "chat_response" and event["content"] != self.text:
+                self.wrong.append(f"joined text of {len(self.text)} is not the content: {event['content']!r}")
+
+    def _follow(self, event: Event) -> None:
+        seq = event["seq"]
+        if seq <= self.last_seq or (seq != self.last_seq + 1 and event["type"] != "resync"):
+            self.wrong.append(f"{event['type']} {seq} came after {self.last_seq}")
+        self.last_seq = seq
+        match event["type"]:
+            case "delta":
+                self.text += event["text"]
+            case "resync":
+                self.text = event["text"]
+                self.resyncs += 1
+            case _:
+                pass
+
+
+class Talker(msgspec.Struct, kw_only=True):
+    """Sends one message after the other, in its conversation or now and then in a new one."""
+
+    url: str
+    name: str
+    journal: Journal
+    random: Random
+    conversation_id: str
+    words: int
+    wrong: list[str] = []
+
+    async def talk(self, stop: asyncio.Event) -> None:
+        """Talk until told to stop, and hear the last answer out."""
+        number = 0
+        while not stop.is_set():
+            number += 1
+            text = " ".join([f"{self.name}.{number}", *(f"w{word}" for word in range(self.words))])
+            wish = self.journal.send(
+                text,
+                conversation_id=self.conversation_id if self.random.random() < 0.8 else None,
+                key=text.partition(" ")[0] if self.random.random() < 0.5 else None,
+            )
+            await self.have(wish)
+
+    async def have(self, wish: Wish) -> None:
+        """Send it, and come back until it is answered; without key or ack, once is all."""
+        heard = Heard()
+        while True:
+            door = self.random.choice(DOORS)
+            try:
+                await self._hear(wish, heard, door)
+            except Refused as refusal:
+                if wish.acked_at is not None and refusal.code == "not_found":
+                    self.wrong.append(f"lost: {wish.text[:12]!r} was acknowledged and is not found")
+                    return
+            except GONE:
+                pass
+            self.wrong += [f"{wish.text[:12]!r} by {door}: {wrong}" for wrong in heard.wrong]
+            heard.wrong.clear()
+            is_answered = heard.end is not None and (heard.end["type"] != "error" or wish.key is None)
+            if is_answered or (wish.key is None and wish.acked_at is None):
+                return
+            await asyncio.sleep(PAUSE_S)
+
+    async def _hear(self, wish: Wish, heard: Heard, door: Door) -> None:
+        if wish.key is None and wish.acked_at is not None:
+            (turn_id,) = wish.turn_ids
+            events = resume(self.url, turn_id, door, last_seq=heard.last_seq)
+        else:
+            heard.__init__()
+            sent = Sent(text=wish.text, conversation_id=wish.conversation_id, key=wish.key)
+            events = send(self.url, sent, door)
+        async for event in events:
+            self.journal.note(wish, event)
+            heard.take(event)
