@@ -50,9 +50,9 @@ FAIR = Weather()
 
 
 class Proxy:
-    """Listens on a port of its own for `upstream`. Use as an async context manager."""
+    """Listens for `upstream`, on a free port where none is given. Use as an async context manager."""
 
-    def __init__(self, upstream: Upstream, *, weather: Weather = FAIR) -> None:
+    def __init__(self, upstream: Upstream, *, port: int = 0, weather: Weather = FAIR) -> None:
         self.weather = weather
         self.cuts = 0
         """How many connections were cut."""
@@ -61,7 +61,7 @@ class Proxy:
         self._passages: set[_Passage] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
-        self._port = 0
+        self._port = port
 
     @property
     def port(self) -> int:
@@ -81,7 +81,7 @@ class Proxy:
             passage.reset()
 
     async def __aenter__(self) -> Self:
-        self._listener = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
+        self._listener = await asyncio.start_server(self._accepted, "127.0.0.1", self._port)
         self._port = self._listener.sockets[0].getsockname()[1]
         return self
 
@@ -195,17 +195,15 @@ class _Passage:
 
     async def _pass_reply(self, writer: asyncio.StreamWriter, data: bytes) -> None:
         cut = self._weather.cut
+        is_end = not data
         if self.is_cut:
-            if not data and cut is not None and cut.how == "truncate":
-                await _write(writer, data)
-            return
-        if cut is not None and not self._asked:
+            data = b""
+        elif data and cut is not None and not self._asked:
             room = cut.at_byte - self._reply_bytes
             self._reply_bytes += len(data)
-            if len(data) > room or room == 0:
-                self.is_cut = True
-                data = data[:room]
-        if data or not self.is_cut:
+            self.is_cut = len(data) >= room
+            data = data[:room]
+        if data or (is_end and (cut is None or not self.is_cut or cut.how == "truncate")):
             await _write(writer, data)
         if self.is_cut and cut is not None and cut.how in {"close", "reset"}:
             if cut.how == "reset":

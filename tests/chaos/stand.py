@@ -45,9 +45,12 @@ class Stand:
         self.database = database
         self._model_log = folder / "model.log"
         self._model_port, self._port = _free_port(), _free_port()
+        self.proxy_port = _free_port()
+        """Where a proxy may listen: the one port besides its own by which Jarvis lets itself be named."""
         self._tokens_per_s = tokens_per_s
         self._environment = {
             "PORT": str(self._port),
+            "ALLOWED_HOSTS": f"127.0.0.1:{self.proxy_port}",
             "DATABASE_URL": postgres.url(database),
             "LLM_BACKEND": "ollama",
             "OLLAMA_URL": f"http://127.0.0.1:{self._model_port}",

@@ -93,7 +93,10 @@ async def _send_unheard(stand: Stand, wish: Wish, random: Random, moment_s: floa
         except (*GONE, Refused):
             pass
 
-    async with Proxy(stand.address, weather=UNHEARD) as proxy, asyncio.TaskGroup() as tasks:
+    async with (
+        Proxy(stand.address, port=stand.proxy_port, weather=UNHEARD) as proxy,
+        asyncio.TaskGroup() as tasks,
+    ):
         for _ in range(SENDERS):
             tasks.create_task(send_once(proxy.url, random.choice(ONE_WAY)))
         await _until_committed(stand, wish)

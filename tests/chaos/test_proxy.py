@@ -79,6 +79,15 @@ async def test_a_cut_comes_at_its_byte(how: How, ends: str, at_byte: int) -> Non
         assert proxy.cuts == 1
 
 
+async def test_the_end_of_a_server_that_said_nothing_passes() -> None:
+    async with (
+        await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as silent,
+        Proxy(silent.sockets[0].getsockname()[:2]) as proxy,
+    ):
+        proxy.weather = Weather(cut=Cut(at_byte=0, how="truncate"))
+        assert await _ask(proxy, b"one") == (b"", "end")
+
+
 async def test_a_cut_waits_for_what_is_asked() -> None:
     async with _answering() as upstream, Proxy(upstream) as proxy:
         proxy.weather = Weather(cut=Cut(at_byte=0, how="close", once_asked=(b"two", b"COMMIT")))
