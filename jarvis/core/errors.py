@@ -14,7 +14,8 @@ JarvisError
 ├── Overloaded         503  a bounded queue is full
 ├── Draining           503  the process is about to end
 ├── Unavailable        503  something Jarvis depends on is away
-│   └── Unreachable         nobody answers at its address
+│   ├── Unreachable         nobody answers at its address
+│   └── InDoubt             the database, while it committed
 └── TimedOut           504  something Jarvis depends on did not answer in time
 Refused                     what the HTTP edge turns away (405, 413, 415, ...)
 
@@ -180,6 +181,13 @@ class Unavailable(JarvisError):
         super().__init__(detail)
         self.dependency: Dependency = dependency
         self.code = f"{dependency}_unavailable"
+
+
+class InDoubt(Unavailable):
+    """The database left while it committed: what was written may be stored or not."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("database", detail)
 
 
 class Unreachable(Unavailable):

@@ -1,11 +1,12 @@
-"""Ends the turns that nobody runs any more: those of processes that died, and those that were lost."""
+"""Ends the turns that nobody runs: those of processes that died, and those whose begin was never heard of."""
 
 import asyncio
+import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
-from jarvis.core.errors import JarvisError
+from jarvis.core.errors import JarvisError, NotFound
 from jarvis.core.stores import TurnOutcome, TurnRef, TurnStore
 
 PERIOD_S = 5.0
@@ -13,6 +14,13 @@ LIMIT = 100
 SEQ_GAP = 1_000_000
 """Added to the checkpointed seq of a turn whose process died. An attempt cannot have used so many:
 an answer has at most 2**18 bytes, and an event at least one of them."""
+
+DOUBT_S = 30.0
+"""How long a begin of unknown outcome may still turn out to be stored: beyond a lease nothing is in doubt."""
+NOT_TOLD = {
+    "code": "database_unavailable",
+    "message": "The database left before it could say that it stored.",
+}
 
 
 class Reporter(Protocol):
@@ -38,6 +46,14 @@ class Sweeper:
         self._owner = owner
         self._predecessors = predecessors
         self._live = live
+        self._doubted: dict[TurnRef, float] = {}
+
+    def doubt(self, ref: TurnRef) -> None:
+        """Have a turn that nobody runs end `failed`, if it is there, since its client was told that it is not.
+
+        Its key then begins another attempt.
+        """
+        self._doubted[ref] = time.monotonic()
 
     async def run(self) -> None:
         """Sweep for ever; to be cancelled."""
@@ -48,11 +64,12 @@ class Sweeper:
     async def sweep(self) -> int:
         """Return how many turns were ended; 0 while the database is away."""
         try:
+            await self._end_doubted()
             refs = await self._store.abandoned(
                 self._owner, self._live(), predecessors=self._predecessors, limit=LIMIT
             )
             for ref in refs:
-                await self._interrupt(ref)
+                await self._end(ref, "interrupted")
         except JarvisError:
             return 0  # the database is away: its own health check says so
         except Exception:  # noqa: BLE001 one defect must not end the sweeping
@@ -60,15 +77,27 @@ class Sweeper:
             return 0
         return len(refs)
 
-    async def _interrupt(self, ref: TurnRef) -> None:
+    async def _end_doubted(self) -> None:
+        for ref, since in list(self._doubted.items()):
+            try:
+                await self._end(ref, "failed", error=NOT_TOLD)
+            except NotFound:
+                if time.monotonic() - since < DOUBT_S:
+                    continue  # what was sent before the connection broke may still be carried out
+            del self._doubted[ref]
+
+    async def _end(
+        self, ref: TurnRef, status: Literal["interrupted", "failed"], *, error: dict[str, str] | None = None
+    ) -> None:
         stored = await self._store.get(ref.user, ref.turn_id)
         await self._store.finish(
             ref.user,
             ref.turn_id,
             TurnOutcome(
-                status="interrupted",
+                status=status,
                 text=stored.partial_text,
                 last_seq=stored.checkpoint_seq + SEQ_GAP,
                 metadata=None,
+                error=error,
             ),
         )

@@ -18,9 +18,9 @@ import msgspec
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
-from jarvis.core.errors import Draining, JarvisError, Overloaded, TimedOut, Unavailable
+from jarvis.core.errors import Draining, InDoubt, JarvisError, Overloaded, TimedOut, Unavailable
 from jarvis.core.ports import TurnLog
-from jarvis.core.stores import KnownTurn, TurnStore
+from jarvis.core.stores import KnownTurn, TurnRef, TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Once, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
 from jarvis.services.live import LiveTurn
@@ -132,9 +132,11 @@ class Turns:
         if command.if_busy == "interrupt" and conversation_id is not None:
             await self.end_conversation(user, conversation_id)
         ticket = self._enter(user, conversation_id, if_busy_reject=command.if_busy == "reject")
+        ref = TurnRef(turn_id=new_id(), user=user)
         return await self._begin(
             ticket,
-            partial(self._store.begin, user, command, once=once, turn_id=new_id()),
+            ref,
+            partial(self._store.begin, user, command, once=once, turn_id=ref.turn_id),
             partial(self._orchestrator.recall, user, command),
         )
 
@@ -147,14 +149,16 @@ class Turns:
         """
         await self.check_model(command.model)
         ticket = self._enter(user, command.conversation_id)
+        ref = TurnRef(turn_id=new_id(), user=user)
         return await self._begin(
-            ticket, partial(self._store.begin_again, user, command, once=once, turn_id=new_id())
+            ticket, ref, partial(self._store.begin_again, user, command, once=once, turn_id=ref.turn_id)
         )
 
     async def try_again(self, user: User, known: KnownTurn, once: Once) -> Turn | None:
         """Begin another attempt of a turn that failed; None where somebody else has. Refuses as `begin`."""
         ticket = self._enter(user, known.conversation_id)
-        return await self._begin(ticket, partial(self._store.try_again, user, known.turn_id, once=once))
+        # Not to be doubted: somebody else may run it by then.
+        return await self._begin(ticket, None, partial(self._store.try_again, user, known.turn_id, once=once))
 
     def _enter(self, user: User, conversation_id: UUID | None, *, if_busy_reject: bool = False) -> Ticket:
         if self._draining or self._tasks is None:
@@ -168,10 +172,14 @@ class Turns:
     async def _begin(
         self,
         ticket: Ticket,
+        ref: TurnRef | None,
         store: Callable[..., Awaitable[Turn | NotBegunT]],
         recall: Callable[[], Awaitable[Recollection]] | None = None,
     ) -> Turn | NotBegunT:
-        """Store the beginning of a turn in the order of tickets, and let it run, if one was stored."""
+        """Store the beginning of a turn in the order of tickets, and let it run, if one was stored.
+
+        `ref` is the turn's where it is new: should it be in doubt whether it was stored, it is not to stay.
+        """
         recalling: asyncio.Future[Recollection] | None = None
         try:
             async with self._admission.beginning(ticket):
@@ -186,7 +194,9 @@ class Turns:
                         history_limit=HISTORY_LIMIT,
                     )
                 )
-        except BaseException:
+        except BaseException as exc:
+            if isinstance(exc, InDoubt) and ref is not None:
+                self._sweeper.doubt(ref)
             if recalling is not None:
                 recalling.cancel()
             self._admission.leave(ticket)

@@ -56,6 +56,8 @@ class Proxy:
         self.weather = weather
         self.cuts = 0
         """How many connections were cut."""
+        self.most_cuts: int | None = None
+        """After so many, none is cut any more."""
         self._upstream = upstream
         self._next: deque[Weather] = deque()
         self._passages: set[_Passage] = set()
@@ -111,15 +113,20 @@ class Proxy:
         except OSError:
             _reset(writer)  # there is no server: as good as refused
             return
-        passage = _Passage((reader, writer), opened, weather)
+        passage = _Passage((reader, writer), opened, weather, self._may_cut)
         self._passages.add(passage)
         try:
             await passage.run()
         finally:
-            self.cuts += passage.is_cut
             self._passages.discard(passage)
             for end in (writer, opened[1]):
                 end.close()
+
+    def _may_cut(self) -> bool:
+        if self.most_cuts is not None and self.cuts >= self.most_cuts:
+            return False
+        self.cuts += 1
+        return True
 
 
 Ends: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -132,7 +139,8 @@ class _Over(Exception):
 class _Passage:
     """One connection through the proxy."""
 
-    def __init__(self, client: Ends, server: Ends, weather: Weather) -> None:
+    def __init__(self, client: Ends, server: Ends, weather: Weather, may_cut: Callable[[], bool]) -> None:
+        self._may_cut = may_cut
         self._client = client
         self._server = server
         self._weather = weather
@@ -201,8 +209,9 @@ class _Passage:
         elif data and cut is not None and not self._asked:
             room = cut.at_byte - self._reply_bytes
             self._reply_bytes += len(data)
-            self.is_cut = len(data) >= room
-            data = data[:room]
+            if len(data) >= room and self._may_cut():
+                self.is_cut = True
+                data = data[:room]
         if data or (is_end and (cut is None or not self.is_cut or cut.how == "truncate")):
             await _write(writer, data)
         if self.is_cut and cut is not None and cut.how in {"close", "reset"}:

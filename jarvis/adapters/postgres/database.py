@@ -14,7 +14,7 @@ import msgspec
 from jarvis.adapters.postgres.driver import connect, create_pool
 from jarvis.adapters.postgres.failures import DRIVER_ERRORS, translated
 from jarvis.adapters.postgres.statement import ArgumentsT, RowT, Statement
-from jarvis.core.errors import Unavailable
+from jarvis.core.errors import InDoubt, Unavailable
 from jarvis.core.types import User
 
 PING_TIMEOUT_S = 0.9  # less than the second that the background check gives it
@@ -115,7 +115,7 @@ class Database:
         Commits at the end; rolls back when the body raises or is cancelled. Ends within the acquire and the
         statement timeout and 1 s more, whatever the server does (where `deadline_s` is given, that counts for
         all its statements together instead); at once while the last `ping` failed, or while it is `pending`.
-        Raises Unavailable.
+        Raises Unavailable, and that is InDoubt where it may have been committed all the same.
         """
         # `hex` is digits only, whatever the id was made of.
         whose = f"SET LOCAL jarvis.user_id = '{user.id.hex if user else ''}'"
@@ -132,6 +132,7 @@ class Database:
     async def _begun(self, as_whom: str, deadline_s: float | None) -> AsyncGenerator[Transaction]:
         if self._is_away or self.pending:
             raise Unavailable("database", self.pending or "The database cannot be reached.")
+        is_committing = False
         try:
             async with asyncio.timeout(self._settings.acquire_timeout_s) as deadline:
                 connection = await self._pool.acquire()
@@ -142,7 +143,9 @@ class Database:
                     )
                     await connection.execute(f"BEGIN; {self._local_limits}{as_whom}")
                     yield Transaction(connection)
+                    is_committing = True
                     await connection.execute("COMMIT")
+                    is_committing = False
                 except BaseException as exc:
                     is_silent = deadline.expired() or isinstance(exc, TimeoutError)
                     if not is_silent:
@@ -151,7 +154,10 @@ class Database:
                     raise
                 await self._give_back(connection)
         except DRIVER_ERRORS as exc:
-            raise translated(exc) from exc
+            error = translated(exc)
+            raise (
+                InDoubt(error.detail) if is_committing and isinstance(error, Unavailable) else error
+            ) from exc
 
     @asynccontextmanager
     async def apart(self) -> AsyncGenerator[Any]:
