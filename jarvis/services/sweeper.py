@@ -49,7 +49,7 @@ class Sweeper:
         self._doubted: dict[TurnRef, float] = {}
 
     def doubt(self, ref: TurnRef) -> None:
-        """Have a turn that nobody runs end `failed`, if it is there, since its client was told that it is not.
+        """Have a turn that nobody runs end `failed`, if it is there: its client was told that it is not.
 
         Its key then begins another attempt.
         """

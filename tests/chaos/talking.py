@@ -13,6 +13,8 @@ from tests.chaos.journal import Event, Journal, Wish
 
 PAUSE_S = 0.05
 """Before a client comes back."""
+PASSING = frozenset({"database_unavailable", "llm_unavailable", "overloaded", "draining"})
+"""What a server may say while something is away or too much is asked of it."""
 
 
 class Heard:
@@ -80,8 +82,8 @@ class Talker(msgspec.Struct, kw_only=True):
             try:
                 await self._hear(wish, heard, door)
             except Refused as refusal:
-                if wish.acked_at is not None and refusal.code == "not_found":
-                    self.wrong.append(f"lost: {wish.text[:12]!r} was acknowledged and is not found")
+                if refusal.code not in PASSING:
+                    self.wrong.append(f"refused: {wish.text[:12]!r} by {door}: {refusal.code}")
                     return
             except GONE:
                 pass
