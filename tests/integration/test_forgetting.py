@@ -77,7 +77,7 @@ class Stand:
         for table in OWNED_TABLES:
             owner = "id" if table == "users" else "user_id"
             ((one,),) = await self.sql(
-                f"SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM {table} t WHERE {owner} = $1",  # noqa: S608
+                f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t WHERE {owner} = $1",  # noqa: S608
                 id_,
             )
             hashes.append(one)
