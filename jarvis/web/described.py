@@ -34,7 +34,7 @@ from jarvis.web.memory_requests import (
     MemorySearchRequest,
 )
 from jarvis.web.models import ModelsAnswer
-from jarvis.web.openapi import JSON, Answer, Described
+from jarvis.web.openapi import JSON, Answer, Described, RequestHeader
 from jarvis.web.requests import (
     CancelFrame,
     ChatMessageFrame,
@@ -44,6 +44,7 @@ from jarvis.web.requests import (
     EventsQuery,
     ExportQuery,
     HistoryQuery,
+    IdempotencyKey,
     MessagesQuery,
     NewConversation,
     OldFrame,
@@ -77,8 +78,8 @@ LIST = EVERYWHERE
 BY_ID = ("not_found", *LIST)
 BODY = ("too_large", "unsupported_media_type")
 ASKING = {
-    "Accept": "`text/event-stream` asks for events, as `stream: true` does.",
-    "Idempotency-Key": "Of all requests with the same key only one makes a turn.",
+    "Accept": RequestHeader("`text/event-stream` asks for events, as `stream: true` does."),
+    "Idempotency-Key": RequestHeader("Of all requests with it only one makes a turn.", IdempotencyKey),
 }
 TURN = (
     "idempotency_mismatch",
@@ -237,7 +238,7 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     ),
     voice.synthesize: Described(
         body=SynthesizeRequest,
-        headers={"Accept": "`audio/*` asks for the file alone, as it is made."},
+        headers={"Accept": RequestHeader("`audio/*` asks for the file alone, as it is made.")},
         answers={
             200: Answer(
                 description="The text, spoken; as a file it is cut off where it fails",
@@ -260,7 +261,7 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     ),
     synthesize_as_before: Described(
         body=SynthesizeRequest,
-        headers={"Accept": "`application/json` asks for what the route with `/api` gives."},
+        headers={"Accept": RequestHeader("`application/json` asks for what the route with `/api` gives.")},
         answers={
             200: Answer(
                 description="The text, spoken into a whole file",
@@ -279,7 +280,7 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     ),
     turns.events: Described(
         query=EventsQuery,
-        headers={"Last-Event-ID": "The `id` of the last event seen."},
+        headers={"Last-Event-ID": RequestHeader("The `id` of the last event seen.")},
         answers={
             200: Answer(description="The events after that one, as they come", content={SSE: TurnEvent}),
             204: Answer(description="That was the terminal event"),

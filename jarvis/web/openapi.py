@@ -32,6 +32,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
+class RequestHeader(msgspec.Struct, frozen=True):
+    """What it means, and which texts it may have."""
+
+    meaning: str
+    type: Any = str
+
+
 class Described(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler's signature does not say; `headers` are request headers, name to meaning."""
 
@@ -39,7 +46,7 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
     body_required: bool = True
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, RequestHeader] = {}
     problems: Sequence[str] = ()
     sends: Sequence[Any] = ()
     receives: Sequence[Any] = ()
@@ -178,8 +185,9 @@ def _without_null(schema: Schema) -> Schema:
 
 
 def _headers(told: Described) -> Iterator[Schema]:
-    for name, meaning in told.headers.items():
-        yield {"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}}
+    for name, header in told.headers.items():
+        schema = msgspec.json.schema(header.type)
+        yield {"name": name, "in": "header", "description": header.meaning, "schema": schema}
 
 
 def _answer(answer: Answer, shapes: _Shapes) -> Schema:

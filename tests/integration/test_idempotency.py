@@ -144,3 +144,13 @@ async def test_a_refused_wish_has_not_used_its_key_up(server: Running) -> None:
     right = await server.http.post("/api/chat", json={"message": "Hello"}, headers=keyed(key))
     assert right.status_code == 200
     assert "idempotency-replayed" not in right.headers
+
+
+async def test_a_key_is_known_to_its_user_only(server: Running) -> None:
+    key, body = a_word(), {"message": "Hello"}
+    answers = [
+        (await server.http.post("/api/chat", json=body | {"user_id": name}, headers=keyed(key))).json()
+        for name in (a_word(), a_word())
+    ]
+    assert answers[0]["turn_id"] != answers[1]["turn_id"]
+    assert answers[0]["conversation_id"] != answers[1]["conversation_id"]

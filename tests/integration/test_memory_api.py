@@ -191,7 +191,7 @@ async def test_as_many_memories_are_found_as_asked_for_while_there_are_that_many
     server: Running, limit: int | None, count: int
 ) -> None:
     user = a_word()
-    await add_all(server, user, *(f"memory {n} about {a_word()}" for n in range(120)))
+    await add_all(server, user, *(f"memory {n} about number {n}" for n in range(120)))
     results = await found(server, user, "nothing of this", **({"limit": limit} if limit else {}))
     assert len({memory["id"] for memory in results}) == count
 
