@@ -80,7 +80,8 @@ class Sweeper:
     async def _end_doubted(self) -> None:
         for ref, since in list(self._doubted.items()):
             try:
-                await self._end(ref, "failed", error=NOT_TOLD)
+                if ref.turn_id not in self._live():  # else its key has begun another attempt by now
+                    await self._end(ref, "failed", error=NOT_TOLD)
             except NotFound:
                 if time.monotonic() - since < DOUBT_S:
                     continue  # what was sent before the connection broke may still be carried out
