@@ -74,8 +74,7 @@ SSE = "text/event-stream"
 PROBE = ("uri_too_long", "headers_too_large", "internal")
 PUBLIC = ("invalid_request", "host_not_allowed", "origin_not_allowed", "rate_limited", *PROBE)
 EVERYWHERE = ("unauthenticated", "database_unavailable", *PUBLIC)
-LIST = EVERYWHERE
-BY_ID = ("not_found", *LIST)
+BY_ID = ("not_found", *EVERYWHERE)
 BODY = ("too_large", "unsupported_media_type")
 ASKING = {
     "Accept": RequestHeader("`text/event-stream` asks for events, as `stream: true` does."),
@@ -131,7 +130,7 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     conversations.conversations: Described(
         query=ConversationsQuery,
         answers={200: Answer(description="Newest activity first", content={JSON: ConversationsAnswer})},
-        problems=LIST,
+        problems=EVERYWHERE,
     ),
     conversations.search: Described(
         query=SearchQuery,
@@ -141,14 +140,14 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
                 content={JSON: SearchAnswer},
             )
         },
-        problems=LIST,
+        problems=EVERYWHERE,
     ),
     conversations.create: Described(
         query=UserQuery,
         body=NewConversation,
         body_required=False,
         answers={200: Answer(description="What was made", content={JSON: Conversation})},
-        problems=(*LIST, *BODY),
+        problems=(*EVERYWHERE, *BODY),
     ),
     conversations.conversation: Described(
         answers={200: Answer(description="The conversation", content={JSON: Conversation})}, problems=BY_ID
@@ -176,7 +175,7 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
         query=UserQuery,
         body=ImportRequest,
         answers={200: Answer(description="All of it is stored, under new ids", content={JSON: ImportAnswer})},
-        problems=(*LIST, *BODY, "overloaded"),
+        problems=(*EVERYWHERE, *BODY, "overloaded"),
     ),
     memory.add_memories: Described(
         query=UserQuery,
@@ -187,18 +186,18 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
                 content={JSON: (Memory, AddedMemories)},
             )
         },
-        problems=(*LIST, *BODY),
+        problems=(*EVERYWHERE, *BODY),
     ),
     memory.search_memories: Described(
         query=UserQuery,
         body=MemorySearchRequest,
         answers={200: Answer(description="The best first", content={JSON: FoundMemories})},
-        problems=(*LIST, *BODY),
+        problems=(*EVERYWHERE, *BODY),
     ),
     memory.search_by_address: Described(
         query=MemorySearchQuery,
         answers={200: Answer(description="The best first", content={JSON: FoundMemories})},
-        problems=LIST,
+        problems=EVERYWHERE,
     ),
     memory.memories: Described(
         query=MemoriesQuery,
@@ -209,12 +208,12 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
                 headers={"X-Next-Cursor": "For the page after; absent on the last."},
             )
         },
-        problems=LIST,
+        problems=EVERYWHERE,
     ),
     memory.forget_all: Described(
         query=UserQuery,
         answers={200: Answer(description="They are gone", content={JSON: ForgottenMemories})},
-        problems=LIST,
+        problems=EVERYWHERE,
     ),
     memory.memory: Described(
         answers={200: Answer(description="The memory", content={JSON: Memory})}, problems=BY_ID
@@ -293,37 +292,37 @@ DESCRIBED: Mapping[BaseRouteHandler, Described] = {
     auth.login: Described(
         body=Credentials,
         answers={200: Answer(description="Signed in", content={JSON: SessionAnswer})},
-        problems=("forbidden", "overloaded", *LIST, *BODY),
+        problems=("forbidden", "overloaded", *EVERYWHERE, *BODY),
     ),
     auth.refresh: Described(
         body=RefreshRequest,
         answers={200: Answer(description="The tokens to go on with", content={JSON: SessionAnswer})},
-        problems=(*LIST, *BODY),
+        problems=(*EVERYWHERE, *BODY),
     ),
     auth.register: Described(
         body=NewAccount,
         answers={200: Answer(description="The account is made; signed in", content={JSON: SessionAnswer})},
-        problems=("forbidden", "conflict", "overloaded", *LIST, *BODY),
+        problems=("forbidden", "conflict", "overloaded", *EVERYWHERE, *BODY),
     ),
     auth.logout: Described(
         body=LogoutRequest,
         body_required=False,
         answers={200: Answer(description="Signed out", content={JSON: SignedOutAnswer})},
-        problems=("conflict", *LIST, *BODY),
+        problems=("conflict", *EVERYWHERE, *BODY),
     ),
     auth.verify: Described(
-        answers={200: Answer(description="It is in force", content={JSON: WhoAnswer})}, problems=LIST
+        answers={200: Answer(description="It is in force", content={JSON: WhoAnswer})}, problems=EVERYWHERE
     ),
     auth.whoami: Described(
-        answers={200: Answer(description="It is in force", content={JSON: WhoAnswer})}, problems=LIST
+        answers={200: Answer(description="It is in force", content={JSON: WhoAnswer})}, problems=EVERYWHERE
     ),
     auth.keys: Described(
-        answers={200: Answer(description="The keys", content={JSON: KeysAnswer})}, problems=LIST
+        answers={200: Answer(description="The keys", content={JSON: KeysAnswer})}, problems=EVERYWHERE
     ),
     auth.add_key: Described(
         body=NewKey,
         answers={200: Answer(description="The key, with its secret", content={JSON: NewKeyAnswer})},
-        problems=("conflict", *LIST, *BODY),
+        problems=("conflict", *EVERYWHERE, *BODY),
     ),
     auth.delete_key: Described(
         answers={200: Answer(description="It is gone", content={JSON: DeletedKeyAnswer})}, problems=BY_ID
