@@ -31,6 +31,9 @@ SpeechUrl = Annotated[
 Postgres = Annotated[
     str, Meta(pattern=r"^(postgres(ql)?(\+asyncpg)?://\S+)?$", description="a postgresql:// address")
 ]
+Redis = Annotated[
+    str, Meta(pattern=r"^((rediss?|unix)://\S+)?$", description="a redis:// or rediss:// address")
+]
 Flag = Annotated[bool, Meta(description="true or false")]
 
 
@@ -67,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     db_statement_cache: Literal["on", "off"] = "on"
     migrate_on_start: Flag = True
     postgres_bin: str = ""
+    redis_url: Redis = ""
     qdrant_url: Url = ""
     qdrant_api_key: str = ""
     qdrant_collection: Annotated[

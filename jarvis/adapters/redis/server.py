@@ -1,0 +1,93 @@
+"""A Redis (or Valkey) server that may leave and return at any time: connections, deadlines, errors."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from jarvis.core.errors import Unavailable
+
+TIMEOUT_S = 0.5
+"""Of connecting, and of any command (the design's section 3)."""
+MAX_CONNECTIONS = 16
+AWAY = "Redis cannot be reached."
+Client: TypeAlias = Any
+"""redis.asyncio.Redis, whose types say little."""
+ERRORS: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+"""All that a call to the client raises, beside cancellation."""
+
+
+class RedisServer:
+    """Close it, or use it as a context manager. Opening connects to nothing: Redis may come later."""
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._is_away = False
+        self._client = self._open(max_connections=MAX_CONNECTIONS, patience_s=timeout_s)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose(close_connection_pool=True)
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncGenerator[Client]:
+        """Lend the client for a command or two, which together have the timeout twice.
+
+        Raises Unavailable("cache", ...): at once while Redis is known to be away. That is known from the
+        first failure to the next `ping`.
+        """
+        if self._is_away:
+            raise Unavailable("cache", AWAY)
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                yield self._client
+        except ERRORS as exc:
+            self._is_away = True
+            raise Unavailable("cache", AWAY) from exc
+
+    @asynccontextmanager
+    async def listening(self, *, patience_s: float) -> AsyncGenerator[Client]:
+        """Open a client of one's own, whose reads may wait for `patience_s`.
+
+        Raises Unavailable("cache", ...) in place of whatever the client raises in the body.
+        """
+        client = self._open(max_connections=2, patience_s=patience_s + self._timeout_s)
+        try:
+            yield client
+        except ERRORS as exc:
+            raise Unavailable("cache", AWAY) from exc
+        finally:
+            await client.aclose(close_connection_pool=True)
+
+    async def ping(self) -> None:
+        """Return when Redis answers. Raises Unavailable("cache", ...) within twice the timeout."""
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                await self._client.ping()
+        except ERRORS as exc:
+            self._is_away = True
+            raise Unavailable("cache", AWAY) from exc
+        self._is_away = False
+
+    def _open(self, *, max_connections: int, patience_s: float) -> Client:
+        pools: Any = BlockingConnectionPool
+        pool = pools.from_url(
+            self._url,
+            max_connections=max_connections,
+            timeout=self._timeout_s,
+            socket_timeout=patience_s,
+            socket_connect_timeout=self._timeout_s,
+            retry=Retry(NoBackoff(), 0),
+        )
+        return Redis(connection_pool=pool)
