@@ -54,7 +54,7 @@ class InProcessTurnLog:
         self._ended: OrderedDict[UUID, _Tail] = OrderedDict()
         self._ended_bytes = 0
 
-    def append(self, event: TurnEvent) -> None:
+    def append(self, event: TurnEvent) -> LogEntry:
         tail = self._tails.get(event.turn_id)
         if tail is None:
             tail = self._tails[event.turn_id] = _Tail()
@@ -70,6 +70,7 @@ class InProcessTurnLog:
                 self.forget([event.turn_id])
         else:
             tail.grown = asyncio.Event()
+        return entry
 
     async def read(self, turn_id: UUID, *, after: int = -1) -> AsyncGenerator[LogEntry]:
         tail = self._tails.get(turn_id)

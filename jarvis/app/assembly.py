@@ -20,6 +20,7 @@ from jarvis.adapters.postgres.row_security import verify_row_security
 from jarvis.app.identity import build_identity
 from jarvis.app.memory import EmbedderStart, keeps_vectors_here, open_vectors
 from jarvis.app.model import ModelStart, choose_backend
+from jarvis.app.replicas import build_link
 from jarvis.app.services import Parts, build_services
 from jarvis.app.voice import VoiceStart, may_run_engines_here
 from jarvis.core.errors import Unavailable
@@ -90,6 +91,7 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         stack.callback(detector.close)
         metrics = Metrics(__version__)
         identity = build_identity(settings, database, structlog.stdlib.get_logger("jarvis.background"))
+        link = build_link(None)
         parts = Parts(
             database=database,
             accounts=identity.accounts,
@@ -97,6 +99,8 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             memory_tokens=EMBEDDED_MEMORY_TOKENS if backend == "embedded" else None,
             embedder=embedder.embedder,
             vectors=vectors,
+            tails=link.tails,
+            hints=link.hints,
             transcribers=voice.hearing,
             synthesizers=voice.speaking,
             voice_starting=voice.starting,
@@ -117,7 +121,14 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             await prepared.wait()
         await stack.enter_async_context(services.turns.running())
         await services.health.check()
-        for work in (*background, *identity.background, services.health.run, model.run, voice.run):
+        for work in (
+            *background,
+            *identity.background,
+            *link.background,
+            services.health.run,
+            model.run,
+            voice.run,
+        ):
             tasks.start_soon(work)
         if vectors is not None:
             tasks.start_soon(embedder.run)

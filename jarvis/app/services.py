@@ -24,9 +24,11 @@ from jarvis.adapters.turn_log import InProcessTurnLog
 from jarvis.app.background import Background
 from jarvis.core.ports import Embedder, VectorStore
 from jarvis.core.remembering import memories_in
+from jarvis.core.replicas import Hints, TurnTails
 from jarvis.core.speech import Codec, SpeechDetector
 from jarvis.services.admission import Admission
 from jarvis.services.conversations import Conversations
+from jarvis.services.elsewhere import Elsewhere
 from jarvis.services.erasure import Erasure
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.granting import Granting
@@ -37,6 +39,8 @@ from jarvis.services.memory import Memories
 from jarvis.services.memory_index import MemoryIndex
 from jarvis.services.orchestrator import Orchestrator, Policy
 from jarvis.services.remembering import Remembering
+from jarvis.services.replicas import Replicas
+from jarvis.services.shared_log import SharedTurnLog
 from jarvis.services.speaking import Speaking
 from jarvis.services.summaries import Summaries
 from jarvis.services.synthesizers import Synthesizers
@@ -59,6 +63,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     memory_tokens: int | None
     embedder: Embedder
     vectors: VectorStore | None
+    tails: TurnTails
+    hints: Hints
     transcribers: Transcribers
     synthesizers: Synthesizers
     voice_starting: Callable[[], str | None]
@@ -71,7 +77,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence[Background]]:
     reporter = structlog.stdlib.get_logger("jarvis.background")
     database, llm, metrics = parts.database, parts.llm, parts.metrics
-    log = InProcessTurnLog()
+    log = SharedTurnLog(InProcessTurnLog(), tails=parts.tails, hints=parts.hints)
     turn_store = PostgresTurns(database)
     conversation_store = PostgresConversations(database)
     memory_store = PostgresMemories(database)
@@ -90,7 +96,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     remembering = Remembering(store=memory_store, memories_in=memories_in, index=index, reporter=reporter)
     summaries = Summaries(store=PostgresSummaries(database), llm=llm, reporter=reporter)
     erasure = Erasure(store=PostgresErasure(database), reporter=reporter)
-    feed = ConversationFeed(conversation_store, reporter)
+    feed = ConversationFeed(conversation_store, parts.hints, reporter)
     titles = Titles(
         store=PostgresTitles(database),
         llm=llm,
@@ -120,6 +126,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         log=log,
         orchestrator=orchestrator,
         admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
+        elsewhere=Elsewhere(store=turn_store, tails=parts.tails, hints=parts.hints),
         watchers=(feed, titles, summaries, remembering, erasure),
         reporter=reporter,
         place=parts.place,
@@ -128,6 +135,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     interruptions = Interruptions(
         turns=turns, speaking=speaking, store=turn_store, forget_turns=log.forget, feed=feed
     )
+    replicas = Replicas(parts.hints, turns=turns, feed=feed, forget_here=log.forget_here)
     granting = Granting(turns=turns, store=turn_store, reporter=reporter)
     health = _health(parts, index)
     sockets = Sockets()
@@ -157,7 +165,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     background: list[Background] = [
         *(feed.run, titles.run, summaries.run, memories.run, remembering.run, erasure.run, granting.run)
     ]
-    background += [parts.transcribers.run, parts.synthesizers.run]
+    background += [replicas.run, parts.transcribers.run, parts.synthesizers.run]
     if index is not None:
         background.append(index.run)
     return services, background

@@ -84,6 +84,15 @@ class TurnRef(msgspec.Struct, frozen=True, kw_only=True):
     user: User
 
 
+class Renewal(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the turns whose leases were to be renewed: those that somebody asked to cancel, and those that could
+    not be, since they have ended, are deleted, or were taken over.
+    """
+
+    cancelled: list[UUID]
+    lost: list[UUID]
+
+
 class TurnStore(Protocol):
     """Turns and the two messages of each."""
 
@@ -197,8 +206,15 @@ class TurnStore(Protocol):
         """Ask the turn's owner, whichever process it is, to end it. Raises NotFound("turn")."""
         ...
 
-    async def renew(self, owner: str, live: list[UUID], lease_s: float) -> list[UUID]:
-        """Lengthen the leases of `live`, turns of `owner`; return those that somebody asked to cancel."""
+    async def cancel_in(self, user: User, conversation_id: UUID, *, but: Once | None = None) -> list[UUID]:
+        """Ask the owners of all that runs or waits in a conversation to end it; return these turns.
+
+        The turn that was begun with the key of `but` is not among them.
+        """
+        ...
+
+    async def renew(self, owner: str, live: list[UUID], lease_s: float) -> Renewal:
+        """Lengthen the leases of `live`, as far as these turns are `owner`'s and have not ended."""
         ...
 
     async def abandoned(

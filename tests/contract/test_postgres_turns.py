@@ -11,7 +11,7 @@ from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.core.errors import NotFound
-from jarvis.core.stores import Ending, StoredTurn, TurnOutcome
+from jarvis.core.stores import Ending, Renewal, StoredTurn, TurnOutcome
 from jarvis.core.types import (
     AgainCommand,
     ChatCommand,
@@ -307,9 +307,11 @@ async def test_renewing_tells_which_turns_somebody_asked_to_cancel(store: Postgr
     await store.request_cancel(user, elsewhere.id)
 
     live = [asked.id, other.id, elsewhere.id]
-    assert await store.renew(OWNER, live, 60) == [asked.id]
+    assert await store.renew(OWNER, live, 60) == Renewal(cancelled=[asked.id], lost=[elsewhere.id])
     await store.finish(user, asked.id, complete())
-    assert await store.renew(OWNER, live, 60) == []
+    renewal = await store.renew(OWNER, [*live, unknown := new_id()], 60)
+    assert renewal.cancelled == []
+    assert set(renewal.lost) == {asked.id, elsewhere.id, unknown}
     assert (await store.get(user, other.id)).status == "running"
 
 

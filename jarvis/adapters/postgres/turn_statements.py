@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Interval, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from jarvis.adapters.postgres.begin_statements import OfConversation
 from jarvis.adapters.postgres.memory_forgetting import without_forgotten
 from jarvis.adapters.postgres.message_rows import COLUMNS, MessageRow
 from jarvis.adapters.postgres.schema import (
@@ -299,6 +300,26 @@ REQUEST_CANCEL = Statement(
 )
 
 
+class CancelIn(OfConversation, frozen=True, kw_only=True):
+    but_key: str | None
+
+
+CANCEL_IN = Statement(
+    _touch(
+        sa.update(turns)
+        .where(
+            turns.c.conversation_id == bind("conversation_id", Uuid),
+            turns.c.user_id == bind("user_id", Uuid),
+            sa.func.coalesce(turns.c.idempotency_key != bind("but_key", Text), sa.true()),
+            _is_live,
+        )
+        .values(cancel_requested=sa.true())
+    ),
+    arguments=CancelIn,
+    row=Touched,
+)
+
+
 class Checkpoint(OfTurn, frozen=True, kw_only=True):
     text: str
     seq: int
@@ -321,14 +342,19 @@ class Renew(msgspec.Struct, frozen=True, kw_only=True):
     lease: timedelta
 
 
-class Cancelled(NamedTuple):
+class NotJustRenewed(NamedTuple):
+    """Held: to be cancelled; else not the owner's any more."""
+
     turn_id: UUID
+    is_held: bool
 
 
-_cancelled = sa.func.jarvis_renew_leases(
+_not_just_renewed = sa.func.jarvis_renew_leases(
     bind("owner", Text), bind("live", ARRAY(Uuid)), bind("lease", Interval)
-).table_valued(sa.column("turn_id", Uuid))
-RENEW = Statement(sa.select(_cancelled.c.turn_id), arguments=Renew, row=Cancelled)
+).table_valued(sa.column("turn_id", Uuid), sa.column("is_held", sa.Boolean))
+RENEW = Statement(
+    sa.select(_not_just_renewed.c.turn_id, _not_just_renewed.c.is_held), arguments=Renew, row=NotJustRenewed
+)
 
 
 class TakeAbandoned(msgspec.Struct, frozen=True, kw_only=True):

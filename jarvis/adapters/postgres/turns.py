@@ -24,7 +24,7 @@ from jarvis.adapters.postgres.list_statements import (
 )
 from jarvis.adapters.postgres.message_rows import message_of
 from jarvis.core.errors import Conflict, Mismatch, NotFound
-from jarvis.core.stores import Ending, KnownTurn, StoredTurn, TurnOutcome, TurnRef
+from jarvis.core.stores import Ending, KnownTurn, Renewal, StoredTurn, TurnOutcome, TurnRef
 from jarvis.core.titles import title_of
 from jarvis.core.types import AgainCommand, ChatCommand, History, Message, Once, Summary, Turn, User, new_id
 
@@ -257,10 +257,21 @@ class PostgresTurns:
             if await transaction.first(statements.REQUEST_CANCEL, wanted) is None:
                 raise NotFound("turn")
 
-    async def renew(self, owner: str, live: list[UUID], lease_s: float) -> list[UUID]:
+    async def cancel_in(self, user: User, conversation_id: UUID, *, but: Once | None = None) -> list[UUID]:
+        wanted = statements.CancelIn(
+            user_id=user.id, conversation_id=conversation_id, but_key=but.key if but else None
+        )
+        async with self._database.transaction(user) as transaction:
+            return [row.id for row in await transaction.all(statements.CANCEL_IN, wanted)]
+
+    async def renew(self, owner: str, live: list[UUID], lease_s: float) -> Renewal:
         renew = statements.Renew(owner=owner, live=live, lease=timedelta(seconds=lease_s))
         async with self._database.transaction(None) as transaction:
-            return [row.turn_id for row in await transaction.all(statements.RENEW, renew)]
+            rows = await transaction.all(statements.RENEW, renew)
+        return Renewal(
+            cancelled=[row.turn_id for row in rows if row.is_held],
+            lost=[row.turn_id for row in rows if not row.is_held],
+        )
 
     async def abandoned(
         self, owner: str, live: list[UUID], *, predecessors: str, limit: int
