@@ -126,7 +126,9 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         log=log,
         orchestrator=orchestrator,
         admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
-        elsewhere=Elsewhere(store=turn_store, tails=parts.tails, hints=parts.hints),
+        elsewhere=Elsewhere(
+            store=turn_store, tails=parts.tails, hints=parts.hints, alone=not settings.redis_url
+        ),
         watchers=(feed, titles, summaries, remembering, erasure),
         reporter=reporter,
         place=parts.place,

@@ -213,6 +213,15 @@ class TurnStore(Protocol):
         """
         ...
 
+    async def is_busy_elsewhere(
+        self, user: User, conversation_id: UUID, *, owner: str, lease_s: float, before: UUID | None = None
+    ) -> bool:
+        """Tell whether a turn of another than `owner` runs or waits in a conversation, and its owner lives.
+
+        An owner lives whose lease will last for `lease_s`. `before`: only a turn that began before that one.
+        """
+        ...
+
     async def renew(self, owner: str, live: list[UUID], lease_s: float) -> Renewal:
         """Lengthen the leases of `live`, as far as these turns are `owner`'s and have not ended."""
         ...

@@ -11,11 +11,15 @@ from jarvis.core.errors import Unavailable
 from jarvis.core.events import LogEntry, Resync
 from jarvis.core.replicas import Hints, Tail, TurnHeard, TurnsCancelled, TurnTails
 from jarvis.core.stores import StoredTurn, TurnStore
-from jarvis.core.types import Once, User
+from jarvis.core.types import Once, Turn, User
+from jarvis.services.tender import LEASE_S
 
 LOOK_PERIOD_S = 0.5
 """How long a tail may be silent, or lack something, before the row is read (again): a checkpoint's period."""
 ENDED_LOOK_S = 0.1
+EARLIER_LOOK_S = 0.25
+LIVES_S = LEASE_S - 5.0
+"""A process whose lease is shorter has not renewed it for five seconds: nobody waits for its turns."""
 HEARD_PERIOD_S = 1.0
 """How often the process that runs the turn is told that somebody listens."""
 
@@ -23,8 +27,10 @@ HEARD_PERIOD_S = 1.0
 class Elsewhere:
     """Every method acts for its user, and raises NotFound("turn") for what belongs to another."""
 
-    def __init__(self, *, store: TurnStore, tails: TurnTails, hints: Hints) -> None:
+    def __init__(self, *, store: TurnStore, tails: TurnTails, hints: Hints, alone: bool) -> None:
+        """Build it; `alone`: no other process is meant to serve the same conversations."""
         self._store = store
+        self._alone = alone
         self._tails = tails
         self._hints = hints
 
@@ -69,6 +75,22 @@ class Elsewhere:
                 return
             self._hints.tell(TurnsCancelled(turn_ids=turn_ids))
             await asyncio.sleep(ENDED_LOOK_S)
+
+    async def is_busy(self, user: User, conversation_id: UUID | None, *, owner: str) -> bool:
+        """Tell whether another than `owner` runs a turn there."""
+        if self._alone or conversation_id is None:
+            return False
+        return await self._store.is_busy_elsewhere(user, conversation_id, owner=owner, lease_s=LIVES_S)
+
+    async def earlier(self, turn: Turn, *, owner: str) -> AsyncGenerator[None]:
+        """Yield now and then, as long as another than `owner` runs an earlier turn of the same conversation."""
+        if self._alone or turn.command.conversation_id is None:
+            return
+        while await self._store.is_busy_elsewhere(
+            turn.user, turn.conversation_id, owner=owner, lease_s=LIVES_S, before=turn.id
+        ):
+            yield
+            await asyncio.sleep(EARLIER_LOOK_S)
 
 
 class _Told:

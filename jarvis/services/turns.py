@@ -18,7 +18,7 @@ import msgspec
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
-from jarvis.core.errors import Draining, InDoubt, JarvisError, Overloaded, TimedOut, Unavailable
+from jarvis.core.errors import Busy, Draining, InDoubt, JarvisError, Overloaded, TimedOut, Unavailable
 from jarvis.core.ports import TurnLog
 from jarvis.core.stores import KnownTurn, TurnRef, TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Once, Turn, TurnView, User, new_id
@@ -38,6 +38,7 @@ NotBegunT = TypeVar("NotBegunT", KnownTurn, None)
 FIRST_SWEEP_S = 2.0
 STORE_SECS_AT_EXIT = 2.0
 CANCEL_PATIENCE_S = 2.0
+ELSEWHERE = "Another turn of this conversation runs before this one, on another server."
 FIRST_TURN_GUESS_S = 5.0
 DEFECT = "Something went wrong inside the server."
 NOT_STORED = "The database is away, so the end of this turn could not be stored."
@@ -137,7 +138,10 @@ class Turns:
         conversation_id = command.conversation_id
         if command.if_busy == "interrupt" and conversation_id is not None:
             await self.end_conversation(user, conversation_id, but=once)
-        ticket = self._enter(user, conversation_id, if_busy_reject=command.if_busy == "reject")
+        if_busy_reject = command.if_busy == "reject"
+        if if_busy_reject and await self._elsewhere.is_busy(user, conversation_id, owner=self._owner):
+            raise Busy
+        ticket = self._enter(user, conversation_id, if_busy_reject=if_busy_reject)
         ref = TurnRef(turn_id=new_id(), user=user)
         return await self._begin(
             ticket,
@@ -298,6 +302,7 @@ class Turns:
         try:
             try:
                 with live.scope:
+                    await self._wait_for_others(live)
                     await self._wait_for_place(live, ticket)
                     if waiting:
                         await self._store.start(live.turn.user, live.turn.id)
@@ -338,6 +343,13 @@ class Turns:
             self._all_ended.set()
             for watcher in self._watchers:
                 watcher.all_ended()
+
+    async def _wait_for_others(self, live: LiveTurn) -> None:
+        """Let turns of this conversation go first that began before, in other processes."""
+        async for _ in self._elsewhere.earlier(live.turn, owner=self._owner):
+            if live.turn.history is not None:
+                live.turn = msgspec.structs.replace(live.turn, history=None)  # there is more by then
+                self._orchestrator.notice(live, "queued", ELSEWHERE, position=1, wait_s=self._typical_turn_s)
 
     async def _wait_for_place(self, live: LiveTurn, ticket: Ticket) -> None:
         if not ticket.granted.is_set():

@@ -320,6 +320,35 @@ CANCEL_IN = Statement(
 )
 
 
+class BusyElsewhere(OfConversation, frozen=True, kw_only=True):
+    owner: str
+    lease: timedelta
+    before: UUID | None
+
+
+def _busy_elsewhere() -> sa.SelectBase:
+    this = turns.alias("this")
+    began_at = sa.select(this.c.created_at).where(this.c.id == bind("before", Uuid)).scalar_subquery()
+    return (
+        sa.select(turns.c.id)
+        .where(
+            turns.c.conversation_id == bind("conversation_id", Uuid),
+            turns.c.user_id == bind("user_id", Uuid),
+            turns.c.lease_owner != bind("owner", Text),
+            turns.c.lease_until > _now + bind("lease", Interval),
+            sa.func.coalesce(
+                sa.tuple_(turns.c.created_at, turns.c.id) < sa.tuple_(began_at, bind("before", Uuid)),
+                sa.true(),
+            ),
+            _is_live,
+        )
+        .limit(constant("1"))
+    )
+
+
+BUSY_ELSEWHERE = Statement(_busy_elsewhere(), arguments=BusyElsewhere, row=Touched)
+
+
 class Checkpoint(OfTurn, frozen=True, kw_only=True):
     text: str
     seq: int

@@ -264,6 +264,19 @@ class PostgresTurns:
         async with self._database.transaction(user) as transaction:
             return [row.id for row in await transaction.all(statements.CANCEL_IN, wanted)]
 
+    async def is_busy_elsewhere(
+        self, user: User, conversation_id: UUID, *, owner: str, lease_s: float, before: UUID | None = None
+    ) -> bool:
+        wanted = statements.BusyElsewhere(
+            user_id=user.id,
+            conversation_id=conversation_id,
+            owner=owner,
+            lease=timedelta(seconds=lease_s),
+            before=before,
+        )
+        async with self._database.transaction(user) as transaction:
+            return bool(await transaction.all(statements.BUSY_ELSEWHERE, wanted))
+
     async def renew(self, owner: str, live: list[UUID], lease_s: float) -> Renewal:
         renew = statements.Renew(owner=owner, live=live, lease=timedelta(seconds=lease_s))
         async with self._database.transaction(None) as transaction:

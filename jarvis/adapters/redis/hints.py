@@ -51,6 +51,7 @@ class RedisHints:
 
     async def _listen(self, channel: Any, obey: Callable[[Hint], None]) -> None:
         await channel.subscribe(CHANNEL)
+        await self._server.ping()  # who always listens is the first to know that it is back
         is_asked = False
         while True:
             message = await channel.get_message(timeout=PING_S)
