@@ -1,11 +1,11 @@
 """A Redis (or Valkey) server that may leave and return at any time: connections, deadlines, errors."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+import anyio
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -24,7 +24,11 @@ ERRORS: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
 
 class RedisServer:
-    """Close it, or use it as a context manager. Opening connects to nothing: Redis may come later."""
+    """Close it, or use it as a context manager. Opening connects to nothing: Redis may come later.
+
+    The client sends under asyncio.wait_for, which on Python 3.11 may swallow a cancellation. So whoever ends
+    what talks to it uses a scope of anyio, which cancels again until it is heard; asyncio.timeout does not.
+    """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
@@ -50,7 +54,7 @@ class RedisServer:
         if self._is_away:
             raise Unavailable("cache", AWAY)
         try:
-            async with asyncio.timeout(2 * self._timeout_s):
+            with anyio.fail_after(2 * self._timeout_s):
                 yield self._client
         except ERRORS as exc:
             self._is_away = True
@@ -73,7 +77,7 @@ class RedisServer:
     async def ping(self) -> None:
         """Return when Redis answers. Raises Unavailable("cache", ...) within twice the timeout."""
         try:
-            async with asyncio.timeout(2 * self._timeout_s):
+            with anyio.fail_after(2 * self._timeout_s):
                 await self._client.ping()
         except ERRORS as exc:
             self._is_away = True
