@@ -83,7 +83,7 @@ class Elsewhere:
         return await self._store.is_busy_elsewhere(user, conversation_id, owner=owner, lease_s=LIVES_S)
 
     async def earlier(self, turn: Turn, *, owner: str) -> AsyncGenerator[None]:
-        """Yield now and then, as long as another than `owner` runs an earlier turn of the same conversation."""
+        """Yield now and then while another than `owner` runs an earlier turn of the same conversation."""
         if self._alone or turn.command.conversation_id is None:
             return
         while await self._store.is_busy_elsewhere(

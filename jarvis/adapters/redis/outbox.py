@@ -21,14 +21,15 @@ class Outbox:
     def __init__(self, server: RedisServer) -> None:
         self._server = server
         self._waiting: list[tuple[Command, int]] = []
-        self._bytes = 0
+        self.size = 0
+        """Bytes that wait."""
         self._arrived = asyncio.Event()
 
     def put(self, command: Command, size: int) -> None:
         """Send `command`, of about `size` bytes, after what was put before."""
-        if self._bytes + size <= MAX_BYTES:
+        if self.size + size <= MAX_BYTES:
             self._waiting.append((command, size))
-            self._bytes += size
+            self.size += size
             self._arrived.set()
 
     async def run(self) -> None:
@@ -37,7 +38,7 @@ class Outbox:
             await self._arrived.wait()
             while self._waiting:
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                self._bytes -= sum(size for _, size in batch)
+                self.size -= sum(size for _, size in batch)
                 await self._send([command for command, _ in batch])
             self._arrived.clear()
 
