@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -49,6 +50,9 @@ from jarvis.telemetry import Metrics
 from jarvis.web.context import Services
 from jarvis.web.sockets import Sockets
 
+if TYPE_CHECKING:
+    from jarvis.adapters.redis.server import RedisServer
+
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What services stand on. `place` names what only one process at a time can be: its address."""
@@ -59,6 +63,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     memory_tokens: int | None
     embedder: Embedder
     vectors: VectorStore | None
+    redis: "RedisServer | None"
     transcribers: Transcribers
     synthesizers: Synthesizers
     voice_starting: Callable[[], str | None]
@@ -215,4 +220,6 @@ def _health(parts: Parts, index: MemoryIndex | None) -> HealthCheck:
             starting=parts.voice_starting,
             lacking=lambda: parts.voice_starting() or _standing_in(engines),
         )
+    if parts.redis is not None:
+        probes["cache"] = Probe(ping=parts.redis.ping)
     return HealthCheck(probes, version=__version__, memory_usage=memory_usage)
