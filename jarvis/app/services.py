@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -53,6 +54,9 @@ from jarvis.telemetry import Metrics
 from jarvis.web.context import Services
 from jarvis.web.sockets import Sockets
 
+if TYPE_CHECKING:
+    from jarvis.adapters.redis.server import RedisServer
+
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What services stand on. `place` names what only one process at a time can be: its address."""
@@ -65,6 +69,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     vectors: VectorStore | None
     tails: TurnTails
     hints: Hints
+    redis: "RedisServer | None"
     transcribers: Transcribers
     synthesizers: Synthesizers
     voice_starting: Callable[[], str | None]
@@ -225,4 +230,6 @@ def _health(parts: Parts, index: MemoryIndex | None) -> HealthCheck:
             starting=parts.voice_starting,
             lacking=lambda: parts.voice_starting() or _standing_in(engines),
         )
+    if parts.redis is not None:
+        probes["cache"] = Probe(ping=parts.redis.ping)
     return HealthCheck(probes, version=__version__, memory_usage=memory_usage)

@@ -32,7 +32,11 @@ Postgres = Annotated[
     str, Meta(pattern=r"^(postgres(ql)?(\+asyncpg)?://\S+)?$", description="a postgresql:// address")
 ]
 Redis = Annotated[
-    str, Meta(pattern=r"^((rediss?|unix)://\S+)?$", description="a redis:// or rediss:// address")
+    str,
+    Meta(
+        pattern=r"^(rediss?://[^\s/?#]+(/\d*)?|unix://([^\s/?#]*@)?/[^\s?#]+(\?db=\d+)?)?$",
+        description="redis://host:6379/0, rediss:// for TLS, or unix:///path/of/a.sock?db=0",
+    ),
 ]
 Flag = Annotated[bool, Meta(description="true or false")]
 

@@ -9,7 +9,7 @@ import anyio
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError  # noqa: A004
+from redis.exceptions import AuthenticationError, ConnectionError, NoPermissionError, RedisError  # noqa: A004
 
 from jarvis.core.errors import Unavailable
 
@@ -17,6 +17,7 @@ TIMEOUT_S = 0.5
 """Of connecting, and of any command (the design's section 3)."""
 MAX_CONNECTIONS = 16
 AWAY = "Redis cannot be reached."
+REFUSED = "Redis refuses the user or the password."
 Client: TypeAlias = Any
 """redis.asyncio.Redis, whose types say little."""
 ERRORS: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
@@ -58,7 +59,7 @@ class RedisServer:
                 yield self._client
         except ERRORS as exc:
             self._is_away = True
-            raise Unavailable("cache", AWAY) from exc
+            raise _unavailable(exc) from exc
 
     @asynccontextmanager
     async def listening(self, *, patience_s: float) -> AsyncGenerator[Client]:
@@ -70,7 +71,7 @@ class RedisServer:
         try:
             yield client
         except ERRORS as exc:
-            raise Unavailable("cache", AWAY) from exc
+            raise _unavailable(exc) from exc
         finally:
             await client.aclose(close_connection_pool=True)
 
@@ -81,7 +82,7 @@ class RedisServer:
                 await self._client.ping()
         except ERRORS as exc:
             self._is_away = True
-            raise Unavailable("cache", AWAY) from exc
+            raise _unavailable(exc) from exc
         self._is_away = False
 
     def _open(self, *, max_connections: int, patience_s: float) -> Client:
@@ -96,3 +97,8 @@ class RedisServer:
             retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
         )
         return Redis(connection_pool=pool)
+
+
+def _unavailable(exc: Exception) -> Unavailable:
+    is_refused = isinstance(exc, AuthenticationError | NoPermissionError)
+    return Unavailable("cache", REFUSED if is_refused else AWAY)
