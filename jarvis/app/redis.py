@@ -20,5 +20,8 @@ async def open_redis(settings: Settings, stack: AsyncExitStack) -> "RedisServer 
 
 
 def rate_limiter(redis: "RedisServer | None") -> RateLimiter:
-    del redis
-    return InProcessRateLimiter()
+    if redis is None:
+        return InProcessRateLimiter()
+    from jarvis.adapters.redis.rate_limiter import RedisRateLimiter  # noqa: PLC0415 likewise
+
+    return RedisRateLimiter(redis)
