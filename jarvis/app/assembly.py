@@ -20,8 +20,7 @@ from jarvis.adapters.postgres.row_security import verify_row_security
 from jarvis.app.identity import build_identity
 from jarvis.app.memory import EmbedderStart, keeps_vectors_here, open_vectors
 from jarvis.app.model import ModelStart, choose_backend
-from jarvis.app.redis import open_redis, rate_limiter
-from jarvis.app.replicas import build_link
+from jarvis.app.redis import open_shared
 from jarvis.app.services import Parts, build_services
 from jarvis.app.voice import VoiceStart, may_run_engines_here
 from jarvis.core.errors import Unavailable
@@ -86,16 +85,15 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         model = ModelStart(settings, backend, supervisor=supervisor, data_dir=data_dir)
         embedder = EmbedderStart(settings)
         vectors = await open_vectors(settings, stack, data_dir.vectors_dir if data_dir else None)
-        redis = await open_redis(settings, stack)
+        shared = await open_shared(settings, stack)
         voice = VoiceStart(settings, supervisor=supervisor, data_dir=data_dir, model_is_up=model.llm.settled)
         codec = AudioCodec(max_bytes=settings.max_audio_bytes, max_secs=settings.max_audio_secs)
         detector = Silero()
         stack.callback(detector.close)
         metrics = Metrics(__version__)
         identity = build_identity(
-            settings, database, rate_limiter(redis), structlog.stdlib.get_logger("jarvis.background")
+            settings, database, shared.limiter, structlog.stdlib.get_logger("jarvis.background")
         )
-        link = build_link(redis)
         parts = Parts(
             database=database,
             accounts=identity.accounts,
@@ -103,9 +101,7 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             memory_tokens=EMBEDDED_MEMORY_TOKENS if backend == "embedded" else None,
             embedder=embedder.embedder,
             vectors=vectors,
-            tails=link.tails,
-            hints=link.hints,
-            redis=redis,
+            shared=shared,
             transcribers=voice.hearing,
             synthesizers=voice.speaking,
             voice_starting=voice.starting,
@@ -129,7 +125,7 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         for work in (
             *background,
             *identity.background,
-            *link.background,
+            *shared.background,
             services.health.run,
             model.run,
             voice.run,

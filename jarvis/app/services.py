@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -23,9 +22,9 @@ from jarvis.adapters.postgres.titles import PostgresTitles
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.turn_log import InProcessTurnLog
 from jarvis.app.background import Background
+from jarvis.app.redis import Shared
 from jarvis.core.ports import Embedder, VectorStore
 from jarvis.core.remembering import memories_in
-from jarvis.core.replicas import Hints, TurnTails
 from jarvis.core.speech import Codec, SpeechDetector
 from jarvis.services.admission import Admission
 from jarvis.services.conversations import Conversations
@@ -54,9 +53,6 @@ from jarvis.telemetry import Metrics
 from jarvis.web.context import Services
 from jarvis.web.sockets import Sockets
 
-if TYPE_CHECKING:
-    from jarvis.adapters.redis.server import RedisServer
-
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What services stand on. `place` names what only one process at a time can be: its address."""
@@ -67,9 +63,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     memory_tokens: int | None
     embedder: Embedder
     vectors: VectorStore | None
-    tails: TurnTails
-    hints: Hints
-    redis: "RedisServer | None"
+    shared: Shared
     transcribers: Transcribers
     synthesizers: Synthesizers
     voice_starting: Callable[[], str | None]
@@ -82,7 +76,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence[Background]]:
     reporter = structlog.stdlib.get_logger("jarvis.background")
     database, llm, metrics = parts.database, parts.llm, parts.metrics
-    log = SharedTurnLog(InProcessTurnLog(), tails=parts.tails, hints=parts.hints)
+    log = SharedTurnLog(InProcessTurnLog(), tails=parts.shared.tails, hints=parts.shared.hints)
     turn_store = PostgresTurns(database)
     conversation_store = PostgresConversations(database)
     memory_store = PostgresMemories(database)
@@ -101,7 +95,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     remembering = Remembering(store=memory_store, memories_in=memories_in, index=index, reporter=reporter)
     summaries = Summaries(store=PostgresSummaries(database), llm=llm, reporter=reporter)
     erasure = Erasure(store=PostgresErasure(database), reporter=reporter)
-    feed = ConversationFeed(conversation_store, parts.hints, reporter)
+    feed = ConversationFeed(conversation_store, parts.shared.hints, reporter)
     titles = Titles(
         store=PostgresTitles(database),
         llm=llm,
@@ -132,7 +126,10 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         orchestrator=orchestrator,
         admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
         elsewhere=Elsewhere(
-            store=turn_store, tails=parts.tails, hints=parts.hints, alone=not settings.redis_url
+            store=turn_store,
+            tails=parts.shared.tails,
+            hints=parts.shared.hints,
+            alone=parts.shared.ping is None,
         ),
         watchers=(feed, titles, summaries, remembering, erasure),
         reporter=reporter,
@@ -142,7 +139,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     interruptions = Interruptions(
         turns=turns, speaking=speaking, store=turn_store, forget_turns=log.forget, feed=feed
     )
-    replicas = Replicas(parts.hints, turns=turns, feed=feed, forget_here=log.forget_here)
+    replicas = Replicas(parts.shared.hints, turns=turns, feed=feed, forget_here=log.forget_here)
     granting = Granting(turns=turns, store=turn_store, reporter=reporter)
     health = _health(parts, index)
     sockets = Sockets()
@@ -230,6 +227,6 @@ def _health(parts: Parts, index: MemoryIndex | None) -> HealthCheck:
             starting=parts.voice_starting,
             lacking=lambda: parts.voice_starting() or _standing_in(engines),
         )
-    if parts.redis is not None:
-        probes["cache"] = Probe(ping=parts.redis.ping)
+    if parts.shared.ping is not None:
+        probes["cache"] = Probe(ping=parts.shared.ping)
     return HealthCheck(probes, version=__version__, memory_usage=memory_usage)
