@@ -15,6 +15,7 @@ from jarvis.adapters.late import LateLLM
 from jarvis.adapters.postgres.conversations import PostgresConversations
 from jarvis.adapters.postgres.database import Database
 from jarvis.adapters.postgres.erasure import PostgresErasure
+from jarvis.adapters.postgres.leases import PostgresLeases
 from jarvis.adapters.postgres.memories import PostgresMemories
 from jarvis.adapters.postgres.recall import PostgresRecall
 from jarvis.adapters.postgres.summaries import PostgresSummaries
@@ -26,7 +27,6 @@ from jarvis.app.redis import Shared
 from jarvis.core.ports import Embedder, VectorStore
 from jarvis.core.remembering import memories_in
 from jarvis.core.speech import Codec, SpeechDetector
-from jarvis.services.admission import Admission
 from jarvis.services.conversations import Conversations
 from jarvis.services.elsewhere import Elsewhere
 from jarvis.services.erasure import Erasure
@@ -77,7 +77,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     reporter = structlog.stdlib.get_logger("jarvis.background")
     database, llm, metrics = parts.database, parts.llm, parts.metrics
     log = SharedTurnLog(InProcessTurnLog(), tails=parts.shared.tails, hints=parts.shared.hints)
-    turn_store = PostgresTurns(database)
+    turn_store, leases = PostgresTurns(database), PostgresLeases(database)
     conversation_store = PostgresConversations(database)
     memory_store = PostgresMemories(database)
     index: MemoryIndex | None = None
@@ -122,11 +122,12 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     )
     turns = Turns(
         store=turn_store,
+        leases=leases,
         log=log,
         orchestrator=orchestrator,
-        admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
         elsewhere=Elsewhere(
             store=turn_store,
+            leases=leases,
             tails=parts.shared.tails,
             hints=parts.shared.hints,
             alone=parts.shared.ping is None,
@@ -134,7 +135,12 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         watchers=(feed, titles, summaries, remembering, erasure),
         reporter=reporter,
         place=parts.place,
-        limits=Limits(turn_s=settings.turn_secs, detached_s=settings.detached_turn_secs),
+        limits=Limits(
+            max_running=settings.llm_max_concurrency,
+            max_waiting=settings.llm_max_queue,
+            turn_s=settings.turn_secs,
+            detached_s=settings.detached_turn_secs,
+        ),
     )
     interruptions = Interruptions(
         turns=turns, speaking=speaking, store=turn_store, forget_turns=log.forget, feed=feed

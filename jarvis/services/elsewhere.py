@@ -10,7 +10,7 @@ from jarvis.core.endings import retell
 from jarvis.core.errors import Unavailable
 from jarvis.core.events import LogEntry, Resync
 from jarvis.core.replicas import Hints, Tail, TurnHeard, TurnsCancelled, TurnTails
-from jarvis.core.stores import StoredTurn, TurnStore
+from jarvis.core.turn_store import StoredTurn, TurnLeases, TurnStore
 from jarvis.core.types import Once, Turn, User
 from jarvis.services.tender import LEASE_S
 
@@ -27,9 +27,12 @@ HEARD_PERIOD_S = 1.0
 class Elsewhere:
     """Every method acts for its user, and raises NotFound("turn") for what belongs to another."""
 
-    def __init__(self, *, store: TurnStore, tails: TurnTails, hints: Hints, alone: bool) -> None:
+    def __init__(
+        self, *, store: TurnStore, leases: TurnLeases, tails: TurnTails, hints: Hints, alone: bool
+    ) -> None:
         """Build it; `alone`: no other process is meant to serve the same conversations."""
         self._store = store
+        self._leases = leases
         self._alone = alone
         self._tails = tails
         self._hints = hints
@@ -61,7 +64,7 @@ class Elsewhere:
 
     async def cancel(self, user: User, turn_id: UUID) -> None:
         """Have it ended by whoever runs it: at once if it is told, else within its next look at the row."""
-        await self._store.request_cancel(user, turn_id)
+        await self._leases.request_cancel(user, turn_id)
         self._hints.tell(TurnsCancelled(turn_ids=[turn_id]))
 
     async def end_conversation(self, user: User, conversation_id: UUID, *, but: Once | None = None) -> None:
@@ -70,7 +73,7 @@ class Elsewhere:
         Returns when it has ended; to be cancelled.
         """
         while True:
-            turn_ids = await self._store.cancel_in(user, conversation_id, but=but)
+            turn_ids = await self._leases.cancel_in(user, conversation_id, but=but)
             if not turn_ids:
                 return
             self._hints.tell(TurnsCancelled(turn_ids=turn_ids))
@@ -80,13 +83,13 @@ class Elsewhere:
         """Tell whether another than `owner` runs a turn there."""
         if self._alone or conversation_id is None:
             return False
-        return await self._store.is_busy_elsewhere(user, conversation_id, owner=owner, lease_s=LIVES_S)
+        return await self._leases.is_busy_elsewhere(user, conversation_id, owner=owner, lease_s=LIVES_S)
 
     async def earlier(self, turn: Turn, *, owner: str) -> AsyncGenerator[None]:
         """Yield now and then while another than `owner` runs an earlier turn of the same conversation."""
         if self._alone or turn.command.conversation_id is None:
             return
-        while await self._store.is_busy_elsewhere(
+        while await self._leases.is_busy_elsewhere(
             turn.user, turn.conversation_id, owner=owner, lease_s=LIVES_S, before=turn.id
         ):
             yield

@@ -20,8 +20,8 @@ from jarvis.core.errors import JarvisError, TimedOut, Unavailable
 from jarvis.core.events import Ack, ChatResponse, Context, Delta, Notice, Resync, Terminal, TurnError
 from jarvis.core.memories import Memory
 from jarvis.core.ports import LLM, Options, TurnLog
-from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnStore
 from jarvis.core.tokens import Calibration, was_truncated
+from jarvis.core.turn_store import Ending, StoredTurn, TurnOutcome, TurnStore
 from jarvis.core.types import (
     ChatCommand,
     Message,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from jarvis.core.errors import JarvisError
-from jarvis.core.stores import TurnStore
+from jarvis.core.turn_store import TurnLeases, TurnStore
 from jarvis.services.live import LiveTurn
 from jarvis.services.sweeper import Reporter
 
@@ -21,6 +21,7 @@ class Tender:
     def __init__(
         self,
         store: TurnStore,
+        leases: TurnLeases,
         reporter: Reporter,
         *,
         owner: str,
@@ -28,6 +29,7 @@ class Tender:
         detached_s: float,
     ) -> None:
         self._store = store
+        self._leases = leases
         self._reporter = reporter
         self._owner = owner
         self._live = live
@@ -60,7 +62,7 @@ class Tender:
 
         What has just ended here counts among the lost, and is past being ended.
         """
-        renewal = await self._store.renew(self._owner, list(self._live), LEASE_S)
+        renewal = await self._leases.renew(self._owner, list(self._live), LEASE_S)
         for turn_id in renewal.cancelled:
             if turn_id in self._live:
                 self._live[turn_id].end("cancelled")

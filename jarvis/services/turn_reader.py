@@ -9,7 +9,7 @@ from jarvis.core.endings import retell
 from jarvis.core.errors import NotFound
 from jarvis.core.events import LogEntry, Terminal, decode_terminal
 from jarvis.core.ports import TurnLog
-from jarvis.core.stores import TurnStore
+from jarvis.core.turn_store import TurnStore
 from jarvis.core.types import TurnView, User
 from jarvis.services.elsewhere import Elsewhere
 from jarvis.services.live import LiveTurn

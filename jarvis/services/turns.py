@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 
 from jarvis.core.errors import Busy, Draining, InDoubt, JarvisError, Overloaded, TimedOut, Unavailable
 from jarvis.core.ports import TurnLog
-from jarvis.core.stores import KnownTurn, TurnRef, TurnStore
+from jarvis.core.turn_store import KnownTurn, TurnLeases, TurnRef, TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Once, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
 from jarvis.services.elsewhere import Elsewhere
@@ -48,8 +48,10 @@ and refused ones when to come again."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a turn may run, and how long with nobody listening."""
+    """How many turns may run and wait, how long each may run, and how long with nobody listening."""
 
+    max_running: int
+    max_waiting: int
     turn_s: float
     detached_s: float
 
@@ -61,9 +63,9 @@ class Turns:
         self,
         *,
         store: TurnStore,
+        leases: TurnLeases,
         log: TurnLog,
         orchestrator: Orchestrator,
-        admission: Admission,
         elsewhere: Elsewhere,
         watchers: Sequence[TurnWatcher],
         reporter: Reporter,
@@ -73,18 +75,18 @@ class Turns:
         self._store = store
         self._log = log
         self._orchestrator = orchestrator
-        self._admission = admission
+        self._admission = Admission(max_running=limits.max_running, max_waiting=limits.max_waiting)
         self._elsewhere = elsewhere
         self._watchers = watchers
         self._reporter = reporter
         self._owner = f"{place}/{new_id()}"
         self._sweeper = Sweeper(
-            store, reporter, owner=self._owner, predecessors=f"{place}/", live=self._live_ids
+            store, leases, reporter, owner=self._owner, predecessors=f"{place}/", live=self._live_ids
         )
         self._limits = limits
         self._live: dict[UUID, LiveTurn] = {}
         self._tender = Tender(
-            store, reporter, owner=self._owner, live=self._live, detached_s=limits.detached_s
+            store, leases, reporter, owner=self._owner, live=self._live, detached_s=limits.detached_s
         )
         self.reader = TurnReader(store=store, log=log, live=self._live, elsewhere=elsewhere)
         self._typical_turn_s = FIRST_TURN_GUESS_S
