@@ -48,7 +48,7 @@ async def test_the_servers_clock_gives_back_when_it_was_told(server: RedisServer
 async def test_rounding_takes_nothing_from_a_long_row(server: RedisServer) -> None:
     """The interval is no whole number of microseconds, and the clock says what today's clocks say."""
     limiter = RedisRateLimiter(server, clock=lambda: 1.8e9)
-    rate = Rate(requests=1009, window_s=6)
+    rate = Rate(requests=1016, window_s=6)
     assert await granted(limiter, times=rate.requests + 1, rate=rate) == rate.requests
 
 
@@ -107,7 +107,7 @@ async def test_while_it_is_silent_nobody_waits_for_it_twice(
     limiter = RedisRateLimiter(server)
     await limiter.take("anna", RATE)
     valkey.freeze()
-    with anyio.fail_after(2 * TIMEOUT_S + GRACE_S):
+    with anyio.fail_after(TIMEOUT_S + GRACE_S):
         assert await granted(limiter, times=100) == 3
 
 
@@ -116,6 +116,6 @@ async def test_what_is_asked_at_the_same_time_as_it_falls_silent_is_answered(
 ) -> None:
     limiter = RedisRateLimiter(server)
     valkey.freeze()
-    with anyio.fail_after(2 * TIMEOUT_S + GRACE_S):
+    with anyio.fail_after(TIMEOUT_S + GRACE_S):
         taken = await asyncio.gather(*(limiter.take("anna", RATE) for _ in range(100)))
     assert sum(allowance.granted for allowance in taken) == 3

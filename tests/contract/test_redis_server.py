@@ -111,14 +111,14 @@ async def test_nobody_waits_long_for_one_that_is_silent(
         await server.ping()
     valkey.freeze()
     for asking in (value_of(server, "a"), server.ping()):
-        async with asyncio.timeout(2 * TIMEOUT_S + GRACE_S):
+        async with asyncio.timeout(TIMEOUT_S + GRACE_S):
             with pytest.raises(Unavailable):
                 await asking
 
 
 async def test_commands_without_end_have_one_deadline(server: RedisServer) -> None:
-    with anyio.fail_after(3 * (2 * TIMEOUT_S + GRACE_S)):
-        for _ in range(3):  # a swallowed cancellation is a matter of luck
+    with anyio.fail_after(3 * (TIMEOUT_S + GRACE_S)):
+        for _ in range(3):  # that the client swallows a cancellation is a matter of luck
             with pytest.raises(Unavailable):
                 await asked_for_ever(server)
             await server.ping()
