@@ -24,7 +24,7 @@ REQUEST_CANCEL = Statement(
 )
 
 
-class CancelIn(OfConversation, frozen=True, kw_only=True):
+class CancelConversation(OfConversation, frozen=True, kw_only=True):
     but_key: str | None
 
 
@@ -39,7 +39,7 @@ CANCEL_IN = Statement(
         )
         .values(cancel_requested=sa.true())
     ),
-    arguments=CancelIn,
+    arguments=CancelConversation,
     row=Touched,
 )
 

@@ -27,7 +27,7 @@ class PostgresLeases:
                 raise NotFound("turn")
 
     async def cancel_in(self, user: User, conversation_id: UUID, *, but: Once | None = None) -> list[UUID]:
-        wanted = statements.CancelIn(
+        wanted = statements.CancelConversation(
             user_id=user.id, conversation_id=conversation_id, but_key=but.key if but else None
         )
         async with self._database.transaction(user) as transaction:
