@@ -20,6 +20,7 @@ from benchmarks.lists import measure_lists
 from benchmarks.overload import measure_overload
 from benchmarks.parts import Parts
 from benchmarks.recalling import measure_recalling
+from benchmarks.replicas import measure_replicas
 from benchmarks.report import figures_table
 from benchmarks.stand import Contenders, Stand, stand
 from benchmarks.start import measure_boot, measure_memory
@@ -75,6 +76,7 @@ async def main() -> int:
         await parts.run("recall", partial(measure_recalling, built))
         await measure_identity(built, parts)
         await measure_voice(built, parts)
+        await parts.run("replicas", partial(measure_replicas, built))
         await parts.run("overload", partial(measure_overload, built))
         await built.spare_the_disk()
         async with built.contenders(instant=True) as servers:
