@@ -33,7 +33,7 @@ SETTLE_S = 8.0
 """Connections to the model are kept for 3 s; what is cut off in the middle is over soon."""
 BACK_WITHIN_S = 60.0
 POOLED = 2 * 16
-"""Connections to the model that may be kept one time and not the next: for turns, and for what is embedded."""
+"""Connections to the model that may be kept, one time and not the next: for turns, and to embed."""
 SHOWN = 12
 
 CONNECTIONS = (

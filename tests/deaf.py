@@ -16,7 +16,7 @@ RECEIVED_BYTES = 64 * 1024
 
 
 class Deaf(asyncio.Protocol):
-    """One client, of the profile `name`, that comes back when it is ended: `connections` counts how often it came."""
+    """One client, of the profile `name`, that comes back when it is ended: see `connections`."""
 
     def __init__(self, door: StreamedDoor, port: int, name: str) -> None:
         self.asked = 0

@@ -10,9 +10,9 @@ from jarvis.core.events import AudioResponse, LogEntry, TurnEvent, without_sound
 
 RETENTION_S = 600.0
 """How long a turn can be read after its end (the contract's section 3)."""
-MAX_ENDED_BYTES = 8 * 1024 * 1024
+MAX_ENDED_BYTES = 4 * 1024 * 1024
 """Ended turns beyond this are forgotten before their time; their rows still tell how they ended."""
-TURN_BYTES = 600
+TURN_BYTES = 400
 ENTRY_BYTES = 140
 """What an ended turn takes besides its entries, and an entry besides its data (by tracemalloc)."""
 MAX_SOUND_BYTES = 4 * 1024 * 1024

@@ -61,7 +61,7 @@ class ScriptedModel:
 
     @property
     def tasks(self) -> frozenset[asyncio.Task[None]]:
-        """Return its own tasks, one for each connection: in a test's loop they are not those of the server."""
+        """Return its own tasks, one for each connection, which in a test's loop are among all others."""
         return frozenset(self._tasks)
 
     @property
