@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 from collections import Counter
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
 
@@ -17,6 +18,7 @@ import uvloop
 
 from benchmarks.looked_into import Look
 from benchmarks.report import Figure, at_most, figures_table
+from benchmarks.servers import scripted_model
 from benchmarks.stand import Stand, stand
 from jarvis.adapters.postgres.driver import connect
 from jarvis.telemetry import configure_logging
@@ -54,11 +56,14 @@ async def measure_soak(built: Stand, turns: int = TURNS) -> list[Figure]:
     file = built.folder / "look.json"
     upper = {name.upper(): value for name, value in SETTINGS.items()}
     environment = built.settings | upper | {"LOOK_FILE": str(file), "LOG_LEVEL": "WARNING"}
-    async with httpx.AsyncClient(base_url=built.model_url, trust_env=False) as model:
-        for rule in RULES:
-            (await model.post("/__script__", content=msgspec.json.encode(rule))).raise_for_status()
-    # Left without an error, its log has told of no defect and of no task whose exception nobody retrieved.
-    async with jarvis_process(environment, module="benchmarks.looked_into") as jarvis:
+    async with AsyncExitStack() as stack:
+        model_url = await stack.enter_async_context(scripted_model())  # its own: it fails whoever asks
+        async with httpx.AsyncClient(base_url=model_url, trust_env=False) as model:
+            for rule in RULES:
+                (await model.post("/__script__", content=msgspec.json.encode(rule))).raise_for_status()
+        environment["OLLAMA_URL"] = model_url
+        # Its end fails where its log tells of a defect, or of a task whose exception nobody retrieved.
+        jarvis = await stack.enter_async_context(jarvis_process(environment, module="benchmarks.looked_into"))
         await _soak(jarvis, turns // WARM_SHARE, "warm")
         before = await _held(built, jarvis, file)
         begun_s = perf_counter()
@@ -66,10 +71,11 @@ async def measure_soak(built: Stand, turns: int = TURNS) -> list[Figure]:
         took_s = perf_counter() - begun_s
         after = await _held(built, jarvis, file)
         ended = await _turns_ended(jarvis)
-    print(f"{turns / took_s:.0f} turns/s; ended {dict(ended)}; done {dict(done.most_common())}")
+    told = f"{turns / took_s:.0f} turns/s; ended {dict(ended)}; done {dict(done.most_common())}"
+    print(told, file=sys.stderr)
     grown = Counter(after.look.objects)
     grown.subtract(before.look.objects)
-    print(f"objects more than before: {grown.most_common(SHOWN)}")
+    print(f"objects more than before: {grown.most_common(SHOWN)}", file=sys.stderr)
     return _figures(f"{turns:,} turns", before, after)
 
 
