@@ -25,9 +25,8 @@ class Outbox:
         """Queue UTF-8 text; never waits. Raises SlowReader, and queues nothing, when too much waits."""
         if self._bytes + len(frame) > MAX_BYTES and self._frames:
             raise SlowReader
-        self._frames.append(
-            frame
-        )  # the log's own bytes: as text, one emoji makes a frame four times as large
+        # The log's own bytes: as text, one emoji makes a frame four times as large.
+        self._frames.append(frame)
         self._bytes += len(frame)
         self._filled.set()
         self._emptied.clear()
