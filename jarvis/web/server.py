@@ -30,6 +30,9 @@ HEADER_BUFFER_BYTES = 80 * 1024
 # A peer that takes nothing of what it was sent for so long, or is no longer there, is let go: by the system,
 # for a send to it never ends and what was sent stays here until then.
 UNREAD_S = 60.0
+# A peer that is silent for so long is asked by the system whether it is still there: an idle WebSocket whose
+# client has vanished would stay for ever.
+IDLE_S = 60
 # A connection whose peer stopped reading does not end by cancelling its task; nobody waits for it longer.
 CANCEL_GRACE_S = 1.0
 
@@ -120,9 +123,12 @@ async def bind(host: str, port: int, *, unread_s: float = UNREAD_S) -> socket.so
     listener = socket.socket(family, kind, proto)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted sockets inherit these two.
+        # Accepted sockets inherit these.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if sys.platform == "linux":  # elsewhere there is no such option
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if sys.platform == "linux":  # elsewhere there are no such options
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, IDLE_S)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, IDLE_S)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread_s * 1000))
         listener.bind(address)
         listener.listen(BACKLOG)

@@ -20,7 +20,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from jarvis.web.server import UNREAD_S, bind, serve
+from jarvis.web.server import IDLE_S, UNREAD_S, bind, serve
 
 ROOT = str(Path(__file__).resolve().parents[2])
 PIECE = b"x" * 65_536
@@ -492,6 +492,17 @@ async def test_a_peer_that_reads_nothing_is_let_go(head: str) -> None:
         with pytest.raises(ConnectionResetError):
             await peer.hear()
         peer.fin()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the options of the socket are Linux's")
+async def test_a_silent_peer_is_asked_whether_it_is_there() -> None:
+    with await bind("127.0.0.1", 0, unread_s=7.0) as listener, socket.socket() as peer:
+        peer.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == IDLE_S
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7_000
 
 
 async def test_a_request_that_outlasts_the_close_is_cancelled(server: Child) -> None:
