@@ -19,7 +19,7 @@ run: .venv/.run ## Install what is needed and start Jarvis
 	@exec $(BIN)/python -m jarvis serve $(ARGS)
 
 test: .venv/.dev ## Run the tests, without the real model and Chromium
-	@$(BIN)/python -m pytest -m "not e2e" --durations=15 $(ARGS)
+	@$(BIN)/python -m pytest -m "not e2e" -n 2 --dist loadfile --durations=15 $(ARGS)
 
 browser: .venv/.dev ## Run the tests in Chromium (apt-get install chromium)
 	@$(BIN)/python -m pytest -m browser --durations=15 $(ARGS)
