@@ -20,7 +20,10 @@ from benchmarks.lists import measure_lists
 from benchmarks.overload import measure_overload
 from benchmarks.parts import Parts
 from benchmarks.recalling import measure_recalling
+from benchmarks.replicas import measure_replicas
 from benchmarks.report import figures_table
+from benchmarks.slow_readers import measure_slow_readers
+from benchmarks.soak import measure_soak
 from benchmarks.stand import Contenders, Stand, stand
 from benchmarks.start import measure_boot, measure_memory
 from benchmarks.streams import measure_first_token, measure_tokens
@@ -40,6 +43,10 @@ PACKAGES = (
     "sqlalchemy",
     "pydantic",
 )
+
+# A part of what they do alone: a minute, and 10,000 turns.
+SLOW_READERS_S = 20.0
+SOAK_TURNS = 1_000
 
 NOTES = """\
 - Read the ratios: both sides of each were measured by turns on this machine in this run. A figure is the
@@ -75,12 +82,15 @@ async def main() -> int:
         await parts.run("recall", partial(measure_recalling, built))
         await measure_identity(built, parts)
         await measure_voice(built, parts)
+        await parts.run("replicas", partial(measure_replicas, built))
         await parts.run("overload", partial(measure_overload, built))
+        await parts.run("slow readers", partial(measure_slow_readers, built, SLOW_READERS_S))
         await built.spare_the_disk()
         async with built.contenders(instant=True) as servers:
             await parts.run("turns, model in process", partial(measure_turns, servers, instant=True))
         await parts.run("boot", partial(measure_boot, built))
         await parts.run("lists", partial(measure_lists, built))
+        await parts.run("soak", partial(measure_soak, built, SOAK_TURNS))
         _print(parts, built, begun_at, sizes)
     print(f"\nIn all {perf_counter() - begun_s:.0f} s.")
     return 1 if parts.failures else 0

@@ -22,7 +22,7 @@ from jarvis.adapters.postgres.list_statements import HISTORY, Before
 from jarvis.adapters.postgres.message_rows import MessageRow, message_of
 from jarvis.adapters.postgres.statement import ArgumentsT, RowT, Statement
 from jarvis.core.prompt import PERSONA
-from jarvis.core.stores import Ending
+from jarvis.core.turn_store import Ending
 from jarvis.core.types import (
     ChatAnswer,
     ChatCommand,

@@ -112,6 +112,8 @@ async def _flood(server: Server, per_s: float, seconds: float) -> Answers:
     idle: list[Peer] = []
 
     async def one() -> None:
+        while idle and not idle[-1].is_open:
+            idle.pop()
         peer = idle.pop() if idle else await Peer.open(server.port)
         await answers.ask(peer, server.port, "greedy")
         idle.append(peer)

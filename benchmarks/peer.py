@@ -56,6 +56,11 @@ class Peer(asyncio.Protocol):
         async with asyncio.timeout(60):
             return await self._answer
 
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed: the server does after 30 s without a request."""
+        return not self._transport.is_closing()
+
     def close(self) -> None:
         self._transport.abort()
 

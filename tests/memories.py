@@ -9,7 +9,7 @@ from jarvis.adapters.postgres.database import Database
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.core.memories import Memory, MemorySource, NewMemory
 from jarvis.core.memory_store import Said
-from jarvis.core.stores import Ending, StoredTurn, TurnOutcome
+from jarvis.core.turn_store import Ending, StoredTurn, TurnOutcome
 from jarvis.core.types import (
     ChatCommand,
     ContextReport,

@@ -1,7 +1,7 @@
 """The turn log of a single process: events in memory, readers woken as they come."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterable
 from uuid import UUID
 
@@ -10,8 +10,11 @@ from jarvis.core.events import AudioResponse, LogEntry, TurnEvent, without_sound
 
 RETENTION_S = 600.0
 """How long a turn can be read after its end (the contract's section 3)."""
-MAX_ENDED_BYTES = 64 * 1024 * 1024
+MAX_ENDED_BYTES = 4 * 1024 * 1024
 """Ended turns beyond this are forgotten before their time; their rows still tell how they ended."""
+TURN_BYTES = 400
+ENTRY_BYTES = 140
+"""What an ended turn takes besides its entries, and an entry besides its data (by tracemalloc)."""
 MAX_SOUND_BYTES = 4 * 1024 * 1024
 """Of one turn, about a minute: who reads the log again later than that gets the words of it, and no sound."""
 
@@ -24,20 +27,20 @@ class _Tail:
     def __init__(self) -> None:
         self.entries: list[LogEntry] = []
         self.grown = asyncio.Event()
-        self.size = 0
+        self.size = TURN_BYTES
         self.ended_at: float | None = None
         self.is_forgotten = False
-        self.sounding: deque[int] = deque()
+        self.sounding: list[int] = []
         self.sound_bytes = 0
 
     def add(self, entry: LogEntry, *, sounds: bool) -> None:
         self.entries.append(entry)
-        self.size += len(entry.data)
+        self.size += len(entry.data) + ENTRY_BYTES
         if sounds:
             self.sounding.append(len(self.entries) - 1)
             self.sound_bytes += len(entry.data)
             while self.sound_bytes > MAX_SOUND_BYTES and len(self.sounding) > 1:
-                self._quieten(self.sounding.popleft())
+                self._quieten(self.sounding.pop(0))
 
     def _quieten(self, index: int) -> None:
         entry = self.entries[index]
@@ -53,8 +56,15 @@ class InProcessTurnLog:
         self._tails: dict[UUID, _Tail] = {}
         self._ended: OrderedDict[UUID, _Tail] = OrderedDict()
         self._ended_bytes = 0
+        self._over = asyncio.Event()
+        """Stands in every ended turn: of their own, each would keep 0.7 KB, and nobody waits for one."""
 
-    def append(self, event: TurnEvent) -> None:
+    @property
+    def ended_bytes(self) -> int:
+        """What ended turns take; bounded by MAX_ENDED_BYTES."""
+        return self._ended_bytes
+
+    def append(self, event: TurnEvent) -> LogEntry:
         tail = self._tails.get(event.turn_id)
         if tail is None:
             tail = self._tails[event.turn_id] = _Tail()
@@ -63,6 +73,7 @@ class InProcessTurnLog:
         tail.add(entry, sounds=isinstance(event, AudioResponse))
         tail.grown.set()
         if entry.terminal:
+            tail.grown = self._over
             tail.ended_at = asyncio.get_running_loop().time()
             self._ended[event.turn_id] = tail
             self._ended_bytes += tail.size
@@ -70,6 +81,7 @@ class InProcessTurnLog:
                 self.forget([event.turn_id])
         else:
             tail.grown = asyncio.Event()
+        return entry
 
     async def read(self, turn_id: UUID, *, after: int = -1) -> AsyncGenerator[LogEntry]:
         tail = self._tails.get(turn_id)

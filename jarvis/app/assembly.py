@@ -20,6 +20,7 @@ from jarvis.adapters.postgres.row_security import verify_row_security
 from jarvis.app.identity import build_identity
 from jarvis.app.memory import EmbedderStart, keeps_vectors_here, open_vectors
 from jarvis.app.model import ModelStart, choose_backend
+from jarvis.app.redis import open_shared
 from jarvis.app.services import Parts, build_services
 from jarvis.app.voice import VoiceStart, may_run_engines_here
 from jarvis.core.errors import Unavailable
@@ -84,12 +85,15 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
         model = ModelStart(settings, backend, supervisor=supervisor, data_dir=data_dir)
         embedder = EmbedderStart(settings)
         vectors = await open_vectors(settings, stack, data_dir.vectors_dir if data_dir else None)
+        shared = await open_shared(settings, stack)
         voice = VoiceStart(settings, supervisor=supervisor, data_dir=data_dir, model_is_up=model.llm.settled)
         codec = AudioCodec(max_bytes=settings.max_audio_bytes, max_secs=settings.max_audio_secs)
         detector = Silero()
         stack.callback(detector.close)
         metrics = Metrics(__version__)
-        identity = build_identity(settings, database, structlog.stdlib.get_logger("jarvis.background"))
+        identity = build_identity(
+            settings, database, shared.limiter, structlog.stdlib.get_logger("jarvis.background")
+        )
         parts = Parts(
             database=database,
             accounts=identity.accounts,
@@ -97,6 +101,7 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             memory_tokens=EMBEDDED_MEMORY_TOKENS if backend == "embedded" else None,
             embedder=embedder.embedder,
             vectors=vectors,
+            shared=shared,
             transcribers=voice.hearing,
             synthesizers=voice.speaking,
             voice_starting=voice.starting,
@@ -117,7 +122,14 @@ async def open_assembly(settings: Settings, *, place: str) -> AsyncGenerator[Ass
             await prepared.wait()
         await stack.enter_async_context(services.turns.running())
         await services.health.check()
-        for work in (*background, *identity.background, services.health.run, model.run, voice.run):
+        for work in (
+            *background,
+            *identity.background,
+            *shared.background,
+            services.health.run,
+            model.run,
+            voice.run,
+        ):
             tasks.start_soon(work)
         if vectors is not None:
             tasks.start_soon(embedder.run)

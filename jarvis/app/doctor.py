@@ -19,6 +19,7 @@ from jarvis.app.examination.database import examine_database
 from jarvis.app.examination.finding import Finding, Report, as_table
 from jarvis.app.examination.memory import examine_memory
 from jarvis.app.examination.model import examine_model
+from jarvis.app.examination.redis import examine_redis
 from jarvis.app.examination.surroundings import (
     examine_data_folder,
     examine_machine,
@@ -52,6 +53,7 @@ async def examine(settings: Settings, directory: Path, environment: Mapping[str,
         "postgres": examine_database(settings),
         "language_model": examine_model(settings),
         "memory": examine_memory(settings),
+        "redis": examine_redis(settings),
         "voice": examine_voice(settings),
         "server": examine_port(settings),
     }

@@ -10,9 +10,8 @@ from jarvis.adapters.passwords import Argon2Passwords
 from jarvis.adapters.postgres.database import Database
 from jarvis.adapters.postgres.identity import PostgresIdentity
 from jarvis.adapters.postgres.users import PostgresUsers
-from jarvis.adapters.rate_limiter import InProcessRateLimiter
 from jarvis.app.background import Background
-from jarvis.core.identity import Rate
+from jarvis.core.identity import Rate, RateLimiter
 from jarvis.services.accounts import PasswordAccounts
 from jarvis.services.budgets import Budgets
 from jarvis.services.credentials import Credentials
@@ -35,7 +34,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     background: list[Background]
 
 
-def build_identity(settings: Settings, database: Database, reporter: Reporter) -> Identity:
+def build_identity(
+    settings: Settings, database: Database, limiter: RateLimiter, reporter: Reporter
+) -> Identity:
     if not settings.signs_in:
         owner = LocalOwner(PostgresUsers(database))
         return Identity(access=OpenAccess(owner), accounts=LocalAccounts(owner), background=[])
@@ -45,7 +46,7 @@ def build_identity(settings: Settings, database: Database, reporter: Reporter) -
         keys = (secrets.token_urlsafe(OWN_KEY_BYTES),)
     store = PostgresIdentity(database)
     rate = Rate(requests=settings.rate_limit_requests, window_s=settings.rate_limit_window_secs)
-    budgets = Budgets(InProcessRateLimiter(), rate)
+    budgets = Budgets(limiter, rate)
     tokens = JwtAccessTokens(keys)
     credentials = Credentials(store=store, tokens=tokens, budgets=budgets, reporter=reporter)
     accounts = PasswordAccounts(

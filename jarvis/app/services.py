@@ -15,6 +15,7 @@ from jarvis.adapters.late import LateLLM
 from jarvis.adapters.postgres.conversations import PostgresConversations
 from jarvis.adapters.postgres.database import Database
 from jarvis.adapters.postgres.erasure import PostgresErasure
+from jarvis.adapters.postgres.leases import PostgresLeases
 from jarvis.adapters.postgres.memories import PostgresMemories
 from jarvis.adapters.postgres.recall import PostgresRecall
 from jarvis.adapters.postgres.summaries import PostgresSummaries
@@ -22,11 +23,12 @@ from jarvis.adapters.postgres.titles import PostgresTitles
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.turn_log import InProcessTurnLog
 from jarvis.app.background import Background
+from jarvis.app.redis import Shared
 from jarvis.core.ports import Embedder, VectorStore
 from jarvis.core.remembering import memories_in
 from jarvis.core.speech import Codec, SpeechDetector
-from jarvis.services.admission import Admission
 from jarvis.services.conversations import Conversations
+from jarvis.services.elsewhere import Elsewhere
 from jarvis.services.erasure import Erasure
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.granting import Granting
@@ -37,6 +39,8 @@ from jarvis.services.memory import Memories
 from jarvis.services.memory_index import MemoryIndex
 from jarvis.services.orchestrator import Orchestrator, Policy
 from jarvis.services.remembering import Remembering
+from jarvis.services.replicas import Replicas
+from jarvis.services.shared_log import SharedTurnLog
 from jarvis.services.speaking import Speaking
 from jarvis.services.summaries import Summaries
 from jarvis.services.synthesizers import Synthesizers
@@ -64,6 +68,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     memory_tokens: int | None
     embedder: Embedder
     vectors: VectorStore | None
+    shared: Shared
     transcribers: Transcribers
     synthesizers: Synthesizers
     voice_starting: Callable[[], str | None]
@@ -76,8 +81,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence[Background]]:
     reporter = structlog.stdlib.get_logger("jarvis.background")
     database, llm, metrics = parts.database, parts.llm, parts.metrics
-    log = InProcessTurnLog()
-    turn_store = PostgresTurns(database)
+    log = SharedTurnLog(InProcessTurnLog(), tails=parts.shared.tails, hints=parts.shared.hints)
+    turn_store, leases = PostgresTurns(database), PostgresLeases(database)
     conversation_store = PostgresConversations(database)
     memory_store = PostgresMemories(database)
     index: MemoryIndex | None = None
@@ -95,7 +100,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     remembering = Remembering(store=memory_store, memories_in=memories_in, index=index, reporter=reporter)
     summaries = Summaries(store=PostgresSummaries(database), llm=llm, reporter=reporter)
     erasure = Erasure(store=PostgresErasure(database), reporter=reporter)
-    feed = ConversationFeed(conversation_store, reporter)
+    feed = ConversationFeed(conversation_store, parts.shared.hints, reporter)
     titles = Titles(
         store=PostgresTitles(database),
         llm=llm,
@@ -122,17 +127,30 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     )
     turns = Turns(
         store=turn_store,
+        leases=leases,
         log=log,
         orchestrator=orchestrator,
-        admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
+        elsewhere=Elsewhere(
+            store=turn_store,
+            leases=leases,
+            tails=parts.shared.tails,
+            hints=parts.shared.hints,
+            alone=parts.shared.ping is None,
+        ),
         watchers=(feed, titles, summaries, remembering, erasure),
         reporter=reporter,
         place=parts.place,
-        limits=Limits(turn_s=settings.turn_secs, detached_s=settings.detached_turn_secs),
+        limits=Limits(
+            max_running=settings.llm_max_concurrency,
+            max_waiting=settings.llm_max_queue,
+            turn_s=settings.turn_secs,
+            detached_s=settings.detached_turn_secs,
+        ),
     )
     interruptions = Interruptions(
         turns=turns, speaking=speaking, store=turn_store, forget_turns=log.forget, feed=feed
     )
+    replicas = Replicas(parts.shared.hints, turns=turns, feed=feed, forget_here=log.forget_here)
     granting = Granting(turns=turns, store=turn_store, reporter=reporter)
     health = _health(parts, index)
     sockets = Sockets()
@@ -162,7 +180,7 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
     background: list[Background] = [
         *(feed.run, titles.run, summaries.run, memories.run, remembering.run, erasure.run, granting.run)
     ]
-    background += [parts.transcribers.run, parts.synthesizers.run]
+    background += [replicas.run, parts.transcribers.run, parts.synthesizers.run]
     if index is not None:
         background.append(index.run)
     return services, background
@@ -224,6 +242,8 @@ def _health(parts: Parts, index: MemoryIndex | None) -> HealthCheck:
             lacking=lambda: parts.voice_starting() or _lacking(engines),
             period_s=VOICE_PERIOD_S,
         )
+    if parts.shared.ping is not None:
+        probes["cache"] = Probe(ping=parts.shared.ping)
     return HealthCheck(probes, version=__version__, memory_usage=memory_usage, on_change=_tell)
 
 

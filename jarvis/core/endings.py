@@ -1,7 +1,7 @@
 """How a turn that has ended is told from its row: the same, however often and whoever asks. Pure."""
 
 from jarvis.core.events import ChatResponse, LogEntry, Resync, TurnError
-from jarvis.core.stores import Ending, StoredTurn
+from jarvis.core.turn_store import Ending, StoredTurn
 from jarvis.core.types import ChatAnswer, ContextReport, HistoryReport, Message, Usage
 
 

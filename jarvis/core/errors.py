@@ -29,7 +29,7 @@ from typing import Literal, Self
 
 import msgspec
 
-Dependency = Literal["database", "llm", "memory", "stt", "tts"]
+Dependency = Literal["database", "llm", "memory", "stt", "tts", "cache"]
 
 PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_request": (400, "The request is not valid"),

@@ -125,6 +125,7 @@ class ConversationEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="ty
 
 
 Terminal = ChatResponse | TurnError
+TERMINAL_TYPES = frozenset({"chat_response", "error"})
 TurnEvent = Ack | Context | Delta | AudioResponse | Notice | Resync | ChatResponse | TurnError
 
 
@@ -143,12 +144,8 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, event: TurnEvent) -> "LogEntry":
-        return cls(
-            seq=event.seq,
-            type=str(event.__struct_config__.tag),
-            data=_encoder.encode(event),
-            terminal=isinstance(event, Terminal),
-        )
+        kind = str(event.__struct_config__.tag)
+        return cls(seq=event.seq, type=kind, data=_encoder.encode(event), terminal=kind in TERMINAL_TYPES)
 
 
 def without_sound(entry: LogEntry) -> LogEntry:

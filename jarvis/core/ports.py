@@ -90,9 +90,9 @@ class LLM(Protocol):
 
 
 class TurnLog(Protocol):
-    """The live tail of every turn; Postgres is the truth."""
+    """The live tail of every turn of this process; Postgres is the truth."""
 
-    def append(self, event: TurnEvent) -> None:
+    def append(self, event: TurnEvent) -> LogEntry:
         """Add an event; never waits. A turn's events come in the order of their `seq`."""
         ...
 

@@ -1,4 +1,4 @@
-"""Tells whoever subscribes what changes in a profile's conversations, and delays nobody who changes them."""
+"""Tells whoever subscribes, to any process, what changes in a profile's conversations, and delays nobody."""
 
 import asyncio
 from collections.abc import Callable, Generator
@@ -10,6 +10,7 @@ import msgspec
 
 from jarvis.core.errors import JarvisError
 from jarvis.core.events import ConversationEvent
+from jarvis.core.replicas import ConversationChanged, Hints
 from jarvis.core.stores import ConversationReader
 from jarvis.core.types import Conversation, MessageStatus, Turn, User
 from jarvis.services.sweeper import Reporter
@@ -28,11 +29,12 @@ class ConversationFeed(TurnWatcher):
     yet are told as one, with the conversation as it is by then. Nothing is read while nobody subscribes.
     """
 
-    def __init__(self, store: ConversationReader, reporter: Reporter) -> None:
+    def __init__(self, store: ConversationReader, hints: Hints, reporter: Reporter) -> None:
         self._store = store
+        self._hints = hints
         self._reporter = reporter
         self._subscribers: dict[UUID, list[Deliver]] = {}
-        self._announced: dict[UUID, tuple[User, Literal["created", "updated"] | Conversation]] = {}
+        self._announced: dict[UUID, ConversationChanged] = {}
         self._arrived = asyncio.Event()
 
     @property
@@ -61,40 +63,46 @@ class ConversationFeed(TurnWatcher):
 
     def announce(self, user: User, conversation_id: UUID, event: Literal["created", "updated"]) -> None:
         """Tell that a conversation was made or changed; never waits."""
-        if user.id in self._subscribers:
-            # What waits already tells more: that it is new, or gone.
-            self._announced.setdefault(conversation_id, (user, event))
-            self._arrived.set()
+        self._announce(ConversationChanged(user=user, conversation_id=conversation_id, change=event))
 
     def announce_deleted(self, user: User, conversation: Conversation) -> None:
         """Tell that a conversation is gone, which is shown as it was last; never waits."""
-        if user.id in self._subscribers:
-            self._announced[conversation.id] = (user, conversation)
-            self._arrived.set()
+        self._announce(
+            ConversationChanged(
+                user=user, conversation_id=conversation.id, change="deleted", last_seen=conversation
+            )
+        )
+
+    def deliver(self, changed: ConversationChanged) -> None:
+        """Tell the subscribers of this process; never waits."""
+        if changed.user.id not in self._subscribers:
+            return
+        if changed.change == "deleted":
+            self._announced[changed.conversation_id] = changed
+        else:  # what waits already tells more: that it is new, or gone
+            self._announced.setdefault(changed.conversation_id, changed)
+        self._arrived.set()
+
+    def _announce(self, changed: ConversationChanged) -> None:
+        self.deliver(changed)
+        self._hints.tell(changed)
 
     async def run(self) -> None:
         """Deliver for ever; to be cancelled."""
         while True:
             await self._arrived.wait()
             while self._announced:
-                conversation_id = next(iter(self._announced))
-                user, change = self._announced.pop(conversation_id)
+                changed = self._announced.pop(next(iter(self._announced)))
                 try:
-                    await self._tell(user, conversation_id, change)
+                    await self._tell(changed)
                 except JarvisError:
                     continue  # deleted since, which is told next; or the database is away, and says so itself
                 except Exception:  # noqa: BLE001 one defect must not end the feed
                     self._reporter.exception("feed_defect")
             self._arrived.clear()
 
-    async def _tell(
-        self, user: User, conversation_id: UUID, change: Literal["created", "updated"] | Conversation
-    ) -> None:
-        if isinstance(change, Conversation):
-            event = ConversationEvent(event="deleted", conversation=change)
-        else:
-            conversation = await self._store.get(user, conversation_id)
-            event = ConversationEvent(event=change, conversation=conversation)
-        data = _encode(event)
-        for deliver in list(self._subscribers.get(user.id, ())):
+    async def _tell(self, changed: ConversationChanged) -> None:
+        conversation = changed.last_seen or await self._store.get(changed.user, changed.conversation_id)
+        data = _encode(ConversationEvent(event=changed.change, conversation=conversation))
+        for deliver in list(self._subscribers.get(changed.user.id, ())):
             deliver(data)

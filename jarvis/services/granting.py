@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from jarvis.core.errors import JarvisError, NotFound
 from jarvis.core.events import Ack, LogEntry
-from jarvis.core.stores import KnownTurn, TurnStore
+from jarvis.core.turn_store import KnownTurn, TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Once, Turn, User
 from jarvis.services.sweeper import Reporter
 from jarvis.services.turns import Turns

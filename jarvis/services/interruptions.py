@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from jarvis.core.stores import TurnStore
+from jarvis.core.turn_store import TurnStore
 from jarvis.core.types import User
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.speaking import Speaking

@@ -29,8 +29,7 @@ class LiveTurn:
         "_seq",
         "_text",
         "_verdict",
-        "checkpoint_chars",
-        "conversation_id",
+        "checkpoint_seq",
         "ended",
         "error",
         "finish",
@@ -44,6 +43,7 @@ class LiveTurn:
         "storing",
         "terminal",
         "text_chars",
+        "told_chars",
         "turn",
         "unheard_since",
     )
@@ -65,8 +65,10 @@ class LiveTurn:
         self.finish: Finish | None = None
         self.speech: SpokenAnswer | None = None
         self.terminal: Terminal | None = None
-        self.checkpoint_chars = 0
+        self.checkpoint_seq = -1
         self.text_chars = 0
+        self.told_chars = 0
+        """How much of the text is in events up to `seq`; the rest is about to be."""
         self._text: list[str] = []
         self._seq = -1
         self._verdict: MessageStatus | None = None
@@ -77,6 +79,11 @@ class LiveTurn:
         if len(self._text) > 1:
             self._text = ["".join(self._text)]
         return self._text[0] if self._text else ""
+
+    @property
+    def told(self) -> str:
+        """What the events up to `seq` say of it, joined."""
+        return self.text[: self.told_chars]
 
     @property
     def seq(self) -> int:
@@ -107,7 +114,7 @@ class LiveTurn:
     def cut(self, text: str) -> None:
         """Have `text` stand for all that was said."""
         self._text = [text]
-        self.text_chars = len(text)
+        self.text_chars = self.told_chars = len(text)
 
     def close(self) -> None:
         """Say that it has ended and is stored."""

@@ -20,8 +20,8 @@ from jarvis.core.errors import JarvisError, TimedOut, Unavailable
 from jarvis.core.events import Ack, ChatResponse, Context, Delta, Notice, Resync, Terminal, TurnError
 from jarvis.core.memories import Memory
 from jarvis.core.ports import LLM, Options, TurnLog
-from jarvis.core.stores import Ending, StoredTurn, TurnOutcome, TurnStore
 from jarvis.core.tokens import Calibration, was_truncated
+from jarvis.core.turn_store import Ending, StoredTurn, TurnOutcome, TurnStore
 from jarvis.core.types import (
     ChatCommand,
     Message,
@@ -234,7 +234,9 @@ class Orchestrator:
         except JarvisError as exc:
             self.give_up(live, exc)
         else:
-            live.next_seq()
+            if stored.checkpoint_seq != outcome.last_seq:  # it was taken over, and ended, by another process
+                self._tell_again(live, stored)
+            live.go_on_after(stored.checkpoint_seq)
             event = terminal_event(stored)
             if live.turn.once is not None and isinstance(event, ChatResponse):
                 await self._keep_answer(live.turn, event)
@@ -281,7 +283,15 @@ class Orchestrator:
         persona = turn.command.system_prompt or turn.conversation_system_prompt or self._policy.system_prompt
         return prompt.system_text(persona, turn.command.context)
 
+    def _tell_again(self, live: LiveTurn, stored: StoredTurn) -> None:
+        """Have what is stored stand for what was said here."""
+        text = stored.message.content if stored.message else ""
+        self._log.append(
+            Resync(turn_id=live.turn.id, seq=stored.checkpoint_seq - 1, text=text, status=stored.status)
+        )
+
     def _emit_delta(self, live: LiveTurn, text: str) -> None:
+        live.told_chars += len(text)
         self._log.append(Delta(turn_id=live.turn.id, seq=live.next_seq(), text=text))
 
     @staticmethod

@@ -36,7 +36,7 @@ class Speaker:
     """Speaks one answer that is being written. `run` works until `finish`, or until there is no more use."""
 
     def __init__(
-        self, live: LiveTurn, answer: SpokenAnswer, *, say: Say, tell: Callable[[AudioResponse], None]
+        self, live: LiveTurn, answer: SpokenAnswer, *, say: Say, tell: Callable[[AudioResponse], object]
     ) -> None:
         self._live = live
         self._answer = answer

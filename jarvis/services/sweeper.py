@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal, Protocol
 from uuid import UUID
 
 from jarvis.core.errors import JarvisError, NotFound
-from jarvis.core.stores import TurnOutcome, TurnRef, TurnStore
+from jarvis.core.turn_store import TurnLeases, TurnOutcome, TurnRef, TurnStore
 
 PERIOD_S = 5.0
 LIMIT = 100
@@ -35,6 +36,7 @@ class Sweeper:
     def __init__(
         self,
         store: TurnStore,
+        leases: TurnLeases,
         reporter: Reporter,
         *,
         owner: str,
@@ -42,11 +44,13 @@ class Sweeper:
         live: Callable[[], list[UUID]],
     ) -> None:
         self._store = store
+        self._leases = leases
         self._reporter = reporter
         self._owner = owner
         self._predecessors = predecessors
         self._live = live
         self._doubted: dict[TurnRef, float] = {}
+        self._taken: list[TurnRef] = []
 
     def doubt(self, ref: TurnRef) -> None:
         """Have a turn that nobody runs end `failed`, if it is there: its client was told that it is not.
@@ -62,20 +66,27 @@ class Sweeper:
                 await asyncio.sleep(PERIOD_S)
 
     async def sweep(self) -> int:
-        """Return how many turns were ended; 0 while the database is away."""
+        """Return how many turns were ended; 0 while the database is away.
+
+        Cancelled, or left by the database, it goes on with what it has taken when it is called again.
+        """
         try:
             await self._end_doubted()
-            refs = await self._store.abandoned(
+            self._taken += await self._leases.abandoned(
                 self._owner, self._live(), predecessors=self._predecessors, limit=LIMIT
             )
-            for ref in refs:
-                await self._end(ref, "interrupted")
+            ended = len(self._taken)
+            while self._taken:
+                with suppress(NotFound):  # deleted meanwhile
+                    await self._end(self._taken[-1], "interrupted")
+                self._taken.pop()
         except JarvisError:
             return 0  # the database is away: its own health check says so
         except Exception:  # noqa: BLE001 one defect must not end the sweeping
+            self._taken.clear()
             self._reporter.exception("sweep_defect")
             return 0
-        return len(refs)
+        return ended
 
     async def _end_doubted(self) -> None:
         for ref, since in list(self._doubted.items()):

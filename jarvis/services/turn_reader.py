@@ -1,6 +1,5 @@
 """A turn as it is told: its events as they come, from wherever a reader left off; its end; how it stands."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -10,30 +9,31 @@ from jarvis.core.endings import retell
 from jarvis.core.errors import NotFound
 from jarvis.core.events import LogEntry, Terminal, decode_terminal
 from jarvis.core.ports import TurnLog
-from jarvis.core.stores import TurnStore
+from jarvis.core.turn_store import TurnStore
 from jarvis.core.types import TurnView, User
+from jarvis.services.elsewhere import Elsewhere
 from jarvis.services.live import LiveTurn
 from jarvis.services.speaking import audible
 
-TEND_PERIOD_S = 0.5
-"""How often leases are renewed, cancel flags read and texts checkpointed."""
-
 
 class TurnReader:
-    """Reads turns of this process from `live` and the log, others from their rows.
+    """Reads turns of this process from `live` and the log, others from `elsewhere`.
 
     Every method acts for its user; what belongs to another does not exist.
     """
 
-    def __init__(self, *, store: TurnStore, log: TurnLog, live: Mapping[UUID, LiveTurn]) -> None:
+    def __init__(
+        self, *, store: TurnStore, log: TurnLog, live: Mapping[UUID, LiveTurn], elsewhere: Elsewhere
+    ) -> None:
         self._store = store
         self._log = log
         self._live = live
+        self._elsewhere = elsewhere
 
     async def follow(self, user: User, turn_id: UUID, *, after: int = -1) -> AsyncGenerator[LogEntry]:
         """Yield the turn's events above `after` as they come, the terminal one last.
 
-        What the log no longer has is told from the row: a `resync`, then the terminal event. The terminal
+        What no log has any more is told from the row: a `resync`, then the terminal event. The terminal
         event comes even where `after` is not below it. Raises NotFound("turn").
         """
         live = self._live.get(turn_id)
@@ -50,17 +50,17 @@ class TurnReader:
                 live.unheard_since = time.perf_counter()
             return
         stored = await self._store.get(user, turn_id)
-        last_seq = self._log.last_seq(turn_id)
-        if last_seq is not None:
-            async with aclosing(self._log.read(turn_id, after=min(after, last_seq - 1))) as entries:
-                async for entry in entries:
-                    yield entry
+        if stored.message is None:  # another process runs it, or died and the sweep will end it
+            entries = self._elsewhere.follow(user, turn_id, after=after)
+        elif self._log.last_seq(turn_id) == stored.checkpoint_seq:
+            entries = self._log.read(turn_id, after=min(after, stored.checkpoint_seq - 1))
+        else:  # it ended in another process, or long ago
+            for entry in retell(stored, stored.message, after):
+                yield entry
             return
-        while stored.message is None:  # another process runs it, or died and the sweep will end it
-            await asyncio.sleep(TEND_PERIOD_S)
-            stored = await self._store.get(user, turn_id)
-        for entry in retell(stored, stored.message, after):
-            yield entry
+        async with aclosing(entries):
+            async for entry in entries:
+                yield entry
 
     async def terminal(self, user: User, turn_id: UUID) -> Terminal:
         """Wait for the turn's end and return its last event: for those who need none of the others.
@@ -89,7 +89,7 @@ class TurnReader:
                 turn_id=turn_id,
                 status="running" if live.running else "queued",
                 conversation_id=live.turn.conversation_id,
-                text=live.text,
+                text=live.told,
                 last_seq=live.seq,
             )
         stored = await self._store.get(user, turn_id)

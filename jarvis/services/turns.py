@@ -18,25 +18,27 @@ import msgspec
 from anyio import CancelScope
 from anyio.abc import TaskGroup
 
-from jarvis.core.errors import Draining, InDoubt, JarvisError, Overloaded, TimedOut, Unavailable
+from jarvis.core.errors import Busy, Draining, InDoubt, JarvisError, Overloaded, TimedOut, Unavailable
 from jarvis.core.ports import TurnLog
-from jarvis.core.stores import KnownTurn, TurnRef, TurnStore
+from jarvis.core.turn_store import KnownTurn, TurnLeases, TurnRef, TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Once, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
+from jarvis.services.elsewhere import Elsewhere
 from jarvis.services.live import LiveTurn
 from jarvis.services.memory import Recollection
 from jarvis.services.orchestrator import HISTORY_LIMIT, Orchestrator
 from jarvis.services.sweeper import Reporter, Sweeper
-from jarvis.services.turn_reader import TEND_PERIOD_S, TurnReader
+from jarvis.services.tender import LEASE_S, Tender
+from jarvis.services.turn_reader import TurnReader
 from jarvis.services.watching import TurnWatcher
 
 T = TypeVar("T")
 NotBegunT = TypeVar("NotBegunT", KnownTurn, None)
 
-LEASE_S = 15.0
 FIRST_SWEEP_S = 2.0
 STORE_SECS_AT_EXIT = 2.0
 CANCEL_PATIENCE_S = 2.0
+ELSEWHERE = "Another turn of this conversation runs before this one, on another server."
 FIRST_TURN_GUESS_S = 5.0
 DEFECT = "Something went wrong inside the server."
 NOT_STORED = "The database is away, so the end of this turn could not be stored."
@@ -46,8 +48,10 @@ and refused ones when to come again."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a turn may run, and how long with nobody listening."""
+    """How many turns may run and wait, how long each may run, and how long with nobody listening."""
 
+    max_running: int
+    max_waiting: int
     turn_s: float
     detached_s: float
 
@@ -59,9 +63,10 @@ class Turns:
         self,
         *,
         store: TurnStore,
+        leases: TurnLeases,
         log: TurnLog,
         orchestrator: Orchestrator,
-        admission: Admission,
+        elsewhere: Elsewhere,
         watchers: Sequence[TurnWatcher],
         reporter: Reporter,
         place: str,
@@ -70,16 +75,20 @@ class Turns:
         self._store = store
         self._log = log
         self._orchestrator = orchestrator
-        self._admission = admission
+        self._admission = Admission(max_running=limits.max_running, max_waiting=limits.max_waiting)
+        self._elsewhere = elsewhere
         self._watchers = watchers
         self._reporter = reporter
         self._owner = f"{place}/{new_id()}"
         self._sweeper = Sweeper(
-            store, reporter, owner=self._owner, predecessors=f"{place}/", live=self._live_ids
+            store, leases, reporter, owner=self._owner, predecessors=f"{place}/", live=self._live_ids
         )
         self._limits = limits
         self._live: dict[UUID, LiveTurn] = {}
-        self.reader = TurnReader(store=store, log=log, live=self._live)
+        self._tender = Tender(
+            store, leases, reporter, owner=self._owner, live=self._live, detached_s=limits.detached_s
+        )
+        self.reader = TurnReader(store=store, log=log, live=self._live, elsewhere=elsewhere)
         self._typical_turn_s = FIRST_TURN_GUESS_S
         self._tasks: TaskGroup | None = None
         self._draining = False
@@ -105,7 +114,7 @@ class Turns:
             self._tasks = tasks
             with anyio.move_on_after(FIRST_SWEEP_S):
                 await self._sweeper.sweep()
-            tasks.start_soon(self._tend)
+            tasks.start_soon(self._tender.run)
             tasks.start_soon(self._sweeper.run)
             try:
                 yield
@@ -130,8 +139,11 @@ class Turns:
         await self.check_model(command.model)
         conversation_id = command.conversation_id
         if command.if_busy == "interrupt" and conversation_id is not None:
-            await self.end_conversation(user, conversation_id)
-        ticket = self._enter(user, conversation_id, if_busy_reject=command.if_busy == "reject")
+            await self.end_conversation(user, conversation_id, but=once)
+        if_busy_reject = command.if_busy == "reject"
+        if if_busy_reject and await self._elsewhere.is_busy(user, conversation_id, owner=self._owner):
+            raise Busy
+        ticket = self._enter(user, conversation_id, if_busy_reject=if_busy_reject)
         ref = TurnRef(turn_id=new_id(), user=user)
         return await self._begin(
             ticket,
@@ -210,7 +222,8 @@ class Turns:
         self._admission.name(ticket, turn.conversation_id)
         live = self._live[turn.id] = LiveTurn(turn, recalling)
         self._all_ended.clear()
-        self._log.forget([turn.id])  # of an attempt that failed
+        if turn.last_seq >= 0:
+            self._log.forget([turn.id])  # of an attempt that failed
         self._orchestrator.acknowledge(live)
         for watcher in self._watchers:
             watcher.turn_began(turn)
@@ -231,21 +244,40 @@ class Turns:
             with anyio.move_on_after(CANCEL_PATIENCE_S):
                 await live.ended.wait()
         else:
-            await self._store.request_cancel(user, turn_id)
+            await self._elsewhere.cancel(user, turn_id)
+            with anyio.move_on_after(CANCEL_PATIENCE_S):
+                await self.reader.terminal(user, turn_id)
         return await self.reader.view(user, turn_id)
 
-    async def end_conversation(self, user: User, conversation_id: UUID) -> None:
-        """End what runs or waits in it `cancelled`, and wait a little until their places are free."""
+    async def end_conversation(self, user: User, conversation_id: UUID, *, but: Once | None = None) -> None:
+        """End what runs or waits in it `cancelled`, wherever, and wait a little until it has ended.
+
+        The turn that was begun with the key of `but` goes on.
+        """
         of_conversation = [
             live
             for live in self._live.values()
-            if live.turn.conversation_id == conversation_id and live.turn.user.id == user.id
+            if live.turn.conversation_id == conversation_id
+            and live.turn.user.id == user.id
+            and (but is None or live.turn.once != but)
         ]
         for live in of_conversation:
             live.end("cancelled")
         with anyio.move_on_after(CANCEL_PATIENCE_S):
             for live in of_conversation:
                 await live.ended.wait()
+            await self._elsewhere.end_conversation(user, conversation_id, but=but)
+
+    def end(self, turn_ids: Iterable[UUID]) -> None:
+        """End those of these that live here `cancelled`, as another process asked."""
+        for turn_id in turn_ids:
+            if turn_id in self._live:
+                self._live[turn_id].end("cancelled")
+
+    def heard(self, turn_id: UUID) -> None:
+        """Take note that somebody follows it from another process."""
+        if turn_id in self._live:
+            self._live[turn_id].unheard_since = time.perf_counter()
 
     def forget(self, turn_ids: Iterable[UUID]) -> None:
         """Drop what the log keeps of turns that are deleted; whoever still reads one hears no more of it."""
@@ -272,6 +304,7 @@ class Turns:
         try:
             try:
                 with live.scope:
+                    await self._wait_for_others(live)
                     await self._wait_for_place(live, ticket)
                     if waiting:
                         await self._store.start(live.turn.user, live.turn.id)
@@ -313,6 +346,13 @@ class Turns:
             for watcher in self._watchers:
                 watcher.all_ended()
 
+    async def _wait_for_others(self, live: LiveTurn) -> None:
+        """Let turns of this conversation go first that began before, in other processes."""
+        async for _ in self._elsewhere.earlier(live.turn, owner=self._owner):
+            if live.turn.history is not None:
+                live.turn = msgspec.structs.replace(live.turn, history=None)  # there is more by then
+                self._orchestrator.notice(live, "queued", ELSEWHERE, position=1, wait_s=self._typical_turn_s)
+
     async def _wait_for_place(self, live: LiveTurn, ticket: Ticket) -> None:
         if not ticket.granted.is_set():
             position = self._admission.position(ticket)
@@ -324,33 +364,6 @@ class Turns:
 
     def _live_ids(self) -> list[UUID]:
         return list(self._live)
-
-    async def _tend(self) -> None:
-        """Renew leases, obey cancel flags, checkpoint texts and end what nobody listens to."""
-        while True:
-            await asyncio.sleep(TEND_PERIOD_S)
-            now = time.perf_counter()
-            for live in list(self._live.values()):
-                if not live.listeners and now - live.unheard_since > self._limits.detached_s:
-                    live.end("interrupted")
-            if not self._live:
-                continue
-            try:
-                for turn_id in await self._store.renew(self._owner, self._live_ids(), LEASE_S):
-                    if turn_id in self._live:
-                        self._live[turn_id].end("cancelled")
-                for live in list(self._live.values()):
-                    await self._checkpoint(live)
-            except JarvisError:
-                continue  # the database is away: its own health check says so
-            except Exception:  # noqa: BLE001 the tending of all turns must not end with one defect
-                self._reporter.exception("tend_defect")
-
-    async def _checkpoint(self, live: LiveTurn) -> None:
-        chars, text, seq = live.text_chars, live.text, live.seq
-        if chars > live.checkpoint_chars:
-            await self._store.checkpoint(live.turn.user, live.turn.id, text=text, seq=seq)
-            live.checkpoint_chars = chars
 
 
 async def _shielded(work: Awaitable[T]) -> T:

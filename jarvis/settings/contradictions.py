@@ -10,7 +10,7 @@ from jarvis.settings.fields import Settings
 from jarvis.settings.hiding import shown
 
 URLS = (
-    *("DATABASE_URL", "QDRANT_URL", "OLLAMA_URL", "OPENAI_BASE_URL"),
+    *("DATABASE_URL", "REDIS_URL", "QDRANT_URL", "OLLAMA_URL", "OPENAI_BASE_URL"),
     *("STT_URL", "TTS_URL", "PYTHON_BRIDGES_URL"),
 )
 MIN_NUM_CTX = 512

@@ -31,6 +31,13 @@ SpeechUrl = Annotated[
 Postgres = Annotated[
     str, Meta(pattern=r"^(postgres(ql)?(\+asyncpg)?://\S+)?$", description="a postgresql:// address")
 ]
+Redis = Annotated[
+    str,
+    Meta(
+        pattern=r"^(rediss?://[^\s/?#]+(/\d*)?|unix://([^\s/?#]*@)?/[^\s?#]+(\?db=\d+)?)?$",
+        description="redis://host:6379/0, rediss:// for TLS, or unix:///path/of/a.sock?db=0",
+    ),
+]
 Flag = Annotated[bool, Meta(description="true or false")]
 
 
@@ -67,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     db_statement_cache: Literal["on", "off"] = "on"
     migrate_on_start: Flag = True
     postgres_bin: str = ""
+    redis_url: Redis = ""
     qdrant_url: Url = ""
     qdrant_api_key: str = ""
     qdrant_collection: Annotated[

@@ -3,7 +3,8 @@
 import re
 
 HIDDEN = r"\1***@"
-PASSWORD_IN_URL = re.compile(r"(://[^:/@]*:)[^@]*@")
+PASSWORD_IN_URL = re.compile(r"(://[^:/@]*:).*@")
+"""To the last @, as whoever reads an address takes it."""
 
 
 def shown(name: str, held: str) -> str:

@@ -92,6 +92,9 @@ class OldDialect:
         self._profile = profile
         self._waiting: deque[OldFrame] = deque()
         self._arrived = asyncio.Event()
+        self.answered = asyncio.Event()
+        """Set while no frame waits for its answer."""
+        self.answered.set()
         self._conversations: dict[UUID, UUID] = {}
 
     def take(self, frame: OldFrame) -> None:
@@ -99,6 +102,7 @@ class OldDialect:
         if len(self._waiting) > MAX_WAITING:
             raise Overloaded("Too many messages wait on this socket.")
         self._waiting.append(frame)
+        self.answered.clear()
         self._arrived.set()
 
     async def run(self) -> None:
@@ -112,6 +116,7 @@ class OldDialect:
                     self._put(encode_old_error(exc))
                 self._waiting.popleft()
             self._arrived.clear()
+            self.answered.set()
 
     async def _answer(self, frame: OldFrame) -> bytes:
         await spend(self._caller, "chat")

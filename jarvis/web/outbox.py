@@ -15,7 +15,7 @@ class Outbox:
     """A queue of text frames, in the order they were put, for one consumer."""
 
     def __init__(self) -> None:
-        self._frames: deque[str] = deque()
+        self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
@@ -25,7 +25,8 @@ class Outbox:
         """Queue UTF-8 text; never waits. Raises SlowReader, and queues nothing, when too much waits."""
         if self._bytes + len(frame) > MAX_BYTES and self._frames:
             raise SlowReader
-        self._frames.append(frame.decode())
+        # The log's own bytes: as text, one emoji makes a frame four times as large.
+        self._frames.append(frame)
         self._bytes += len(frame)
         self._filled.set()
         self._emptied.clear()
@@ -35,11 +36,11 @@ class Outbox:
         while not self._frames:
             self._filled.clear()
             await self._filled.wait()
-        return self._frames[0]
+        return self._frames[0].decode()
 
     def sent(self) -> None:
         """Drop the frame that `get` returned."""
-        self._bytes -= len(self._frames.popleft().encode())
+        self._bytes -= len(self._frames.popleft())
         if not self._frames:
             self._emptied.set()
 

@@ -12,6 +12,8 @@ from jarvis.core.events import LogEntry
 
 KEEP_ALIVE_S = 15.0
 """How often a silent event stream gets a comment line (the contract's section 3)."""
+WRITE_BYTES = 64 * 1024
+"""Of an event that is handed to the server at once: of a reader that has stopped it holds no more."""
 
 
 class Body:
@@ -68,7 +70,9 @@ class EventStream:
         async def write(data: bytes) -> None:
             nonlocal sent_at
             async with sending:
-                await send({"type": "http.response.body", "body": data, "more_body": True})
+                for begin in range(0, len(data), WRITE_BYTES):
+                    part = data[begin : begin + WRITE_BYTES]
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
             sent_at = now()
 
         async def keep_alive() -> None:

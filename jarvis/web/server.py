@@ -6,6 +6,7 @@ caller opens and closes resources around `serve`, and ends streams and WebSocket
 
 import asyncio
 import socket
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -26,6 +27,9 @@ BACKLOG = 2048
 MAX_CONNECTIONS = 16_384
 # Far beyond this hyper answers a bare 431; the app refuses smaller ones with a problem document.
 HEADER_BUFFER_BYTES = 80 * 1024
+# A peer that takes nothing of what it was sent for so long, or is no longer there, is let go: by the system,
+# for a send to it never ends and what was sent stays here until then.
+UNREAD_S = 60.0
 # A connection whose peer stopped reading does not end by cancelling its task; nobody waits for it longer.
 CANCEL_GRACE_S = 1.0
 
@@ -105,17 +109,21 @@ async def serve(
         serving.cancel()
 
 
-async def bind(host: str, port: int) -> socket.socket:
+async def bind(host: str, port: int, *, unread_s: float = UNREAD_S) -> socket.socket:
     """Resolve `host`, bind and listen, without SO_REUSEPORT: a taken port is an OSError.
 
-    Whoever connects before `serve` waits in the backlog. `port` 0 lets the system choose.
+    Whoever connects before `serve` waits in the backlog. `port` 0 lets the system choose. A connection whose
+    peer has acknowledged, or taken, nothing of what was sent for `unread_s` is reset.
     """
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, kind, proto, _, address = infos[0]
     listener = socket.socket(family, kind, proto)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+        # Accepted sockets inherit these two.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sys.platform == "linux":  # elsewhere there is no such option
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(unread_s * 1000))
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError:

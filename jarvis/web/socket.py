@@ -3,6 +3,7 @@
 Decodes frames and calls the services; the dialect of the first servers is legacy.py's.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, ExitStack, aclosing, suppress
@@ -50,7 +51,7 @@ MAX_FOLLOWED = 64
 MAX_SUBSCRIPTIONS = 16
 """Of one socket: the status, and the conversations of so many profiles less one."""
 FLUSH_S = 1.0
-"""How long a closing socket waits for its last frames to be taken."""
+"""How long a closing socket waits for what it is about to tell, and for its last frames to be taken."""
 QUIET_S = 0.05
 """A closing socket hears its client out until nothing came for so long."""
 
@@ -96,6 +97,8 @@ class Connection:
         self._texts = TokenBucket(rate=TEXT_FRAMES_PER_S, burst=2 * TEXT_FRAMES_PER_S)
         self._binaries = TokenBucket(rate=BINARY_FRAMES_PER_S, burst=2 * BINARY_FRAMES_PER_S)
         self._followed: Counter[UUID] = Counter()
+        self._all_told = _set_event()
+        self._taken = _set_event()
         self._profile = profile
         self._subscriptions: dict[UUID | None, ExitStack] = {}
         self._old = OldDialect(services, bounds, self._put, caller=caller, profile=profile)
@@ -145,8 +148,14 @@ class Connection:
                     return
 
     async def close(self, code: int) -> None:
-        """Close from our side, once what waits has been sent or FLUSH_S have passed."""
+        """Close from our side, once what waits has been sent or FLUSH_S have passed.
+
+        The frame in hand may be beginning a turn, and the end of a turn may have happened and not been told.
+        """
         with anyio.move_on_after(FLUSH_S):
+            await self._taken.wait()
+            await self._old.answered.wait()
+            await self._all_told.wait()
             await self._outbox.flushed()
         self._end(code)
 
@@ -186,10 +195,13 @@ class Connection:
             if not (self._binaries if text is None else self._texts).take():
                 self._end(POLICY)
                 return
+            self._taken.clear()
             try:
                 await self._take(data, is_text=text is not None)
             except JarvisError as exc:
                 self._fail(exc)
+            finally:
+                self._taken.set()
 
     def _is_too_big(self, data: bytes, *, is_text: bool) -> bool:
         if not is_text:
@@ -328,6 +340,7 @@ class Connection:
     def _relay(self, turn_id: UUID, entries: AsyncGenerator[LogEntry]) -> None:
         self._check_followed()
         self._followed[turn_id] += 1
+        self._all_told.clear()
         self._tasks.start_soon(self._tell, turn_id, entries)
 
     async def _tell(self, turn_id: UUID, entries: AsyncGenerator[LogEntry]) -> None:
@@ -342,6 +355,14 @@ class Connection:
         finally:
             self._followed[turn_id] -= 1
             self._followed = +self._followed
+            if not self._followed:
+                self._all_told.set()
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 def _is_clip(data: bytes) -> bool:

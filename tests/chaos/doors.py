@@ -68,7 +68,8 @@ async def resume(
         events = _by_websocket(url, {"type": "resume", "turn_id": turn_id, "last_seq": last_seq}, quiet_s)
     else:
         address = f"{url}/api/chat/turns/{turn_id}/events"
-        events = _by_sse("GET", address, quiet_s, None, {"Last-Event-ID": str(last_seq)})
+        from_there = {"Last-Event-ID": str(last_seq)} if last_seq >= 0 else {}
+        events = _by_sse("GET", address, quiet_s, None, from_there)
     async with aclosing(events):
         async for event in events:
             yield event

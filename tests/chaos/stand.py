@@ -1,6 +1,7 @@
 """Postgres, a model and Jarvis: three that can be killed, each started again in its own place."""
 
 import asyncio
+import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator
@@ -93,23 +94,35 @@ class Stand:
             case _:
                 assert_never(victim)
 
+    async def stop(self, *, within_s: float) -> int:
+        """Ask Jarvis to end; return its exit code. Raises TimeoutError."""
+        self.jarvis.signal(signal.SIGTERM)
+        code = await self.jarvis.exit_code(within_s)
+        await self._server.aclose()  # where its log is judged
+        return code
+
     async def healed(self) -> None:
         """Return when Jarvis says that nothing is away; raises AssertionError where that takes too long."""
         await poll_ready(self.jarvis, "ready", within_s=HEALED_WITHIN_S)
 
+    async def count_running(self) -> int:
+        """Return how many turns wait or run, by their rows."""
+        connection = await self.postgres.connect(self.database)
+        try:
+            return await connection.fetchval(RUNNING)
+        finally:
+            await connection.close()
+
     async def none_runs(self, *, within_s: float) -> bool:
         """Wait until no turn waits or runs; tell whether it came to that."""
-        connection = await self.postgres.connect(self.database)
 
         async def idle() -> bool:
-            return not await connection.fetchval(RUNNING)
+            return not await self.count_running()
 
         try:
             await poll(idle, within_s=within_s)
         except TimeoutError:
             return False
-        finally:
-            await connection.close()
         return True
 
     async def rows(self, *texts: str) -> list[Row]:

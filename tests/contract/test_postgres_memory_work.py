@@ -18,8 +18,8 @@ from jarvis.adapters.postgres.statement import Statement
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.core.memories import MemoryEdit, NewMemory
 from jarvis.core.memory_store import Said
-from jarvis.core.stores import TurnOutcome
 from jarvis.core.transcripts import ImportedConversation, ImportedMessage, Place
+from jarvis.core.turn_store import TurnOutcome
 from jarvis.core.types import (
     User,
     new_id,

@@ -6,7 +6,7 @@ import pytest
 from jarvis.adapters.postgres.database import Database
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.core.errors import NotFound
-from jarvis.core.stores import Ending, TurnOutcome
+from jarvis.core.turn_store import Ending, TurnOutcome
 from jarvis.core.types import (
     ChatCommand,
     ContextReport,

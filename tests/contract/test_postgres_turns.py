@@ -11,13 +11,14 @@ from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.postgres.users import PostgresUsers
 from jarvis.core.errors import NotFound
-from jarvis.core.stores import Ending, StoredTurn, TurnOutcome
+from jarvis.core.turn_store import Ending, StoredTurn, TurnOutcome
 from jarvis.core.types import (
     AgainCommand,
     ChatCommand,
     ContextReport,
     HistoryReport,
     MessageMetadata,
+    Once,
     Turn,
     Usage,
     User,
@@ -42,6 +43,7 @@ async def begin(
     owner: str = OWNER,
     lease_s: float = 60,
     history_limit: int = 0,
+    once: Once | None = None,
 ) -> Turn:
     begun = await store.begin(
         user,
@@ -51,6 +53,7 @@ async def begin(
         lease_s=lease_s,
         waiting=waiting,
         history_limit=history_limit,
+        once=once,
     )
     assert isinstance(begun, Turn)
     return begun
@@ -289,7 +292,7 @@ async def test_history_leaves_earlier_alternatives_out(store: PostgresTurns, use
     assert history.total == 2
 
 
-@pytest.mark.parametrize("method", ["get", "request_cancel", "finish"])
+@pytest.mark.parametrize("method", ["get", "finish"])
 async def test_a_strangers_turn_is_not_found(
     store: PostgresTurns, user: User, stranger: User, method: str
 ) -> None:
@@ -298,73 +301,6 @@ async def test_a_strangers_turn_is_not_found(
     with pytest.raises(NotFound):
         await getattr(store, method)(stranger, turn.id, *arguments)
     assert (await store.get(user, turn.id)).status == "running"
-
-
-async def test_renewing_tells_which_turns_somebody_asked_to_cancel(store: PostgresTurns, user: User) -> None:
-    asked, other = await begin(store, user), await begin(store, user)
-    elsewhere = await begin(store, user, owner="box/2")
-    await store.request_cancel(user, asked.id)
-    await store.request_cancel(user, elsewhere.id)
-
-    live = [asked.id, other.id, elsewhere.id]
-    assert await store.renew(OWNER, live, 60) == [asked.id]
-    await store.finish(user, asked.id, complete())
-    assert await store.renew(OWNER, live, 60) == []
-    assert (await store.get(user, other.id)).status == "running"
-
-
-async def test_a_turn_is_abandoned_when_its_lease_has_ended(
-    store: PostgresTurns, user: User, stranger: User
-) -> None:
-    await begin(store, user)
-    gone = [await begin(store, who, lease_s=-1) for who in (user, stranger)]
-    taken = await store.abandoned("box/2", [], predecessors="", limit=10)
-    assert {(ref.turn_id, ref.user) for ref in taken} == {(turn.id, turn.user) for turn in gone}
-
-
-async def test_a_turn_of_a_predecessor_is_abandoned_at_once(store: PostgresTurns, user: User) -> None:
-    turn = await begin(store, user, owner="box/1")
-    await begin(store, user, owner="other/1")
-    await begin(store, user, owner="box/2")
-    taken = await store.abandoned("box/2", [], predecessors="box/", limit=10)
-    assert [ref.turn_id for ref in taken] == [turn.id]
-
-
-async def test_a_renewed_lease_is_not_abandoned(store: PostgresTurns, user: User) -> None:
-    turn = await begin(store, user, lease_s=-1)
-    await store.renew(OWNER, [turn.id], 60)
-    assert await store.abandoned("box/2", [], predecessors="", limit=10) == []
-
-
-async def test_two_sweepers_never_share_a_turn(store: PostgresTurns, user: User) -> None:
-    turns = [await begin(store, user, lease_s=-1) for _ in range(20)]
-    swept = await asyncio.gather(
-        *(store.abandoned(f"sweeper/{n}", [], predecessors="", limit=3) for n in range(8))
-    )
-    taken = [ref.turn_id for refs in swept for ref in refs]
-    assert len(taken) == len(set(taken))
-    assert set(taken) == {turn.id for turn in turns}
-    assert all(len(refs) <= 3 for refs in swept)
-
-
-async def test_what_an_owner_does_not_renew_is_abandoned_even_to_itself(
-    store: PostgresTurns, user: User
-) -> None:
-    lost, live = await begin(store, user, lease_s=-1), await begin(store, user, lease_s=-1)
-    await store.renew(OWNER, [], 60)
-    taken = await store.abandoned(OWNER, [live.id], predecessors="", limit=10)
-    assert [ref.turn_id for ref in taken] == [lost.id]
-
-
-async def test_what_a_sweeper_took_and_did_not_end_is_not_kept_by_its_renewals(
-    database: Database, store: PostgresTurns, user: User
-) -> None:
-    turn = await begin(store, user, lease_s=-1)
-    await store.abandoned("box/2", [], predecessors="", limit=1)
-    await rows(database, user, "UPDATE turns SET lease_until = now() - interval '1 second'")
-    await store.renew("box/2", [], 60)
-    taken = await store.abandoned("box/2", [], predecessors="", limit=1)
-    assert [ref.turn_id for ref in taken] == [turn.id]
 
 
 async def test_begin_and_finish_are_three_round_trips_each(database_url: str) -> None:

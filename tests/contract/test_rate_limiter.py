@@ -1,13 +1,20 @@
-"""What the RateLimiter port promises, and of the one in memory that it stays bounded."""
+"""What the RateLimiter port promises, and of the one in memory that it stays bounded.
+
+What the one in Redis promises beside is in test_redis_rate_limiter.py.
+"""
 
 import asyncio
 import pickle
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import pytest_asyncio
 
 from jarvis.adapters.rate_limiter import InProcessRateLimiter
+from jarvis.adapters.redis.rate_limiter import RedisRateLimiter
+from jarvis.adapters.redis.server import RedisServer
 from jarvis.core.identity import Rate, RateLimiter
+from tests.valkey import ValkeyServer
 
 RATE = Rate(requests=5, window_s=10)
 
@@ -28,10 +35,15 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["in process"])
-def limiter(request: pytest.FixtureRequest, clock: Clock) -> RateLimiter:
-    del request
-    return InProcessRateLimiter(clock=clock)
+@pytest_asyncio.fixture(params=["in process", "redis"])
+async def limiter(
+    request: pytest.FixtureRequest, clock: Clock, valkey: ValkeyServer
+) -> AsyncIterator[RateLimiter]:
+    if request.param == "in process":
+        yield InProcessRateLimiter(clock=clock)
+        return
+    async with RedisServer(valkey.url, timeout_s=10) as server:  # or a busy machine would count alone
+        yield RedisRateLimiter(server, clock=clock)
 
 
 @pytest.fixture

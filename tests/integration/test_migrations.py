@@ -13,6 +13,7 @@ from jarvis.adapters.postgres.accounts import PostgresAccounts
 from jarvis.adapters.postgres.conversations import PostgresConversations
 from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.identity import PostgresIdentity
+from jarvis.adapters.postgres.leases import PostgresLeases
 from jarvis.adapters.postgres.migrations import MigrationRefused, current_revision, downgrade, migrate
 from jarvis.adapters.postgres.row_security import verify_row_security
 from jarvis.adapters.postgres.schema import metadata
@@ -383,7 +384,8 @@ async def _serves(url: str) -> None:
         )
         assert isinstance(turn, Turn)
         assert await users.owner_of_turn(turn.id) == user
-        assert [ref.turn_id for ref in await turns.abandoned("p", [], predecessors="", limit=1)] == [turn.id]
+        taken = await PostgresLeases(database).abandoned("p", [], predecessors="", limit=1)
+        assert [ref.turn_id for ref in taken] == [turn.id]
         async with database.transaction(user) as transaction:
             (row,) = await transaction.raw(
                 "SELECT * FROM jarvis_search_messages('hi', 5, 'infinity', $1, 'infinity')",

@@ -20,7 +20,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from jarvis.web.server import bind, serve
+from jarvis.web.server import UNREAD_S, bind, serve
 
 ROOT = str(Path(__file__).resolve().parents[2])
 PIECE = b"x" * 65_536
@@ -113,7 +113,7 @@ class App:
             if not (await asyncio.wait({sending}, timeout=0.4))[0]:
                 report("blocked", after_bytes=count * len(PIECE))
                 await sending
-        report("never blocked")
+        report("over")
 
     async def http_torn(self, _scope: Any, _receive: Any, send: Any) -> None:
         await self.begin(send)
@@ -190,12 +190,12 @@ class App:
         stop.set()
 
 
-async def child(port: int) -> None:
+async def child(port: int, unread_s: float) -> None:
     app, stop = App(), asyncio.Event()
     loop = asyncio.get_running_loop()
     drains: set[asyncio.Task[None]] = set()
     loop.add_signal_handler(signal.SIGTERM, lambda: drains.add(loop.create_task(app.drain(stop))))
-    listener = await bind("127.0.0.1", port)
+    listener = await bind("127.0.0.1", port, unread_s=unread_s)
     report("listening", port=listener.getsockname()[1])
     await serve(
         app,
@@ -287,9 +287,9 @@ def get(path: str, *headers: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def started(port: int = 0) -> AsyncGenerator[Child]:
+async def started(port: int = 0, *, unread_s: float = UNREAD_S) -> AsyncGenerator[Child]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, __file__, str(port)),
+        *(sys.executable, __file__, str(port), str(unread_s)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -482,6 +482,18 @@ async def test_draining_accepts_answers_and_ends_in_order(server: Child) -> None
     idle.fin()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the option of the socket is Linux's")
+@pytest.mark.parametrize("head", [get("/flood"), UPGRADE.format("/flood")], ids=["stream", "websocket"])
+async def test_a_peer_that_reads_nothing_is_let_go(head: str) -> None:
+    async with started(unread_s=1.0) as server:
+        peer = await server.open(head, small_window=True)
+        await server.event("blocked")
+        await server.event("over", 10)  # what had to wait went nowhere, and in silence
+        with pytest.raises(ConnectionResetError):
+            await peer.hear()
+        peer.fin()
+
+
 async def test_a_request_that_outlasts_the_close_is_cancelled(server: Child) -> None:
     peer = await server.open(get("/hang"))
     await server.event("hanging")
@@ -508,4 +520,4 @@ async def test_a_peer_that_reads_nothing_does_not_hold_the_exit(server: Child, h
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(child(int(sys.argv[1])))
+    uvloop.run(child(int(sys.argv[1]), float(sys.argv[2])))

@@ -15,7 +15,7 @@ from jarvis.adapters.postgres.database import Database, DatabaseSettings
 from jarvis.adapters.postgres.row_security import OWNED_TABLES
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.core.identity import UserRole
-from jarvis.core.stores import TurnOutcome
+from jarvis.core.turn_store import TurnOutcome
 from jarvis.core.types import ChatCommand, Turn, User, new_id
 from tests.clients import Json, socket
 from tests.people import PASSWORD, SECRET, Person, bearer

@@ -60,6 +60,11 @@ class ScriptedModel:
         return self._port
 
     @property
+    def tasks(self) -> frozenset[asyncio.Task[None]]:
+        """Return its own tasks, one for each connection, which in a test's loop are among all others."""
+        return frozenset(self._tasks)
+
+    @property
     def url(self) -> str:
         """Return what Ollama clients are given."""
         return f"http://{self._host}:{self._port}"

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -23,8 +24,8 @@ STOPS_WITHIN_S = Settings().drain_delay_secs + Settings().drain_secs + 5
 SETTINGS = {field.name.upper() for field in msgspec.structs.fields(Settings)}
 NOT_OURS = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 """What the image tells Python and the system, not Jarvis."""
-LATER = {"redis": "REDIS_URL", "qdrant": "QDRANT_URL"}
-"""Services that a version without their setting has no use for."""
+PARTS = {"redis": "REDIS_URL", "qdrant": "QDRANT_URL"}
+"""Services in a network of Jarvis' own, and what it is told their addresses by."""
 
 INSTRUCTION = re.compile(r"^([A-Z]+) (.+)$", re.MULTILINE)
 VARIABLE = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
@@ -234,10 +235,22 @@ def test_compose_gives_jarvis_the_time_to_stop() -> None:
     assert seconds(services()["jarvis"]["stop_grace_period"]) >= STOPS_WITHIN_S
 
 
-@pytest.mark.parametrize(("service", "setting"), LATER.items())
-def test_compose_starts_a_part_by_itself_once_there_is_a_setting_for_it(service: str, setting: str) -> None:
-    assert ("profiles" not in services()[service]) == (setting in SETTINGS)
-    assert (setting in compose_environment()) == (setting in SETTINGS)
+@pytest.mark.parametrize(("service", "setting"), PARTS.items())
+def test_compose_starts_a_part_and_tells_jarvis_where_it_is(service: str, setting: str) -> None:
+    assert "profiles" not in services()[service]
+    assert set(services()[service]["networks"]) == {"data"} < set(services()["jarvis"]["networks"])
+    for address in (compose_environment()[setting], pod_environment()[setting]):
+        assert urlsplit(address).hostname == service
+
+
+def test_compose_has_a_redis_that_is_bounded_and_keeps_nothing() -> None:
+    redis = services()["redis"]
+    assert redis["command"] == [
+        *("valkey-server", "--save", "", "--appendonly", "no"),
+        *("--maxmemory", "192mb", "--maxmemory-policy", "volatile-ttl"),
+    ]
+    assert redis["deploy"]["resources"]["limits"]["memory"] == "256M"
+    assert "volumes" not in redis
 
 
 def test_compose_starts_what_hears_and_speaks_only_with_its_profile() -> None:
@@ -311,9 +324,25 @@ def test_the_pod_has_bounds_and_the_time_to_stop() -> None:
     assert "memory" in container()["resources"]["limits"]
 
 
-def test_there_is_one_pod_until_redis_can_carry_what_is_live() -> None:
-    assert manifest("Deployment")["spec"]["replicas"] == 1
-    assert manifest("Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+def test_there_are_several_pods_that_share_all_they_need_and_are_exchanged_without_a_gap() -> None:
+    deployment = manifest("Deployment")["spec"]
+    assert deployment["replicas"] >= 2
+    assert deployment["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+    }
+    assert {"DATABASE_URL", "REDIS_URL", "QDRANT_URL", "JWT_SECRET_KEY"} <= pod_environment().keys()
+    assert {volume["name"] for volume in pod()["volumes"] if "emptyDir" not in volume} == set()
+
+
+def test_nodes_are_emptied_one_pod_at_a_time_and_the_pods_are_spread() -> None:
+    labels = manifest("Deployment")["spec"]["template"]["metadata"]["labels"]
+    budget = manifest("PodDisruptionBudget")["spec"]
+    assert budget == {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+    assert manifest("Deployment")["spec"]["replicas"] > budget["maxUnavailable"]
+    [spread] = pod()["topologySpreadConstraints"]
+    assert spread["labelSelector"] == {"matchLabels": labels}
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"  # one node is enough
 
 
 def test_the_database_address_comes_from_a_secret() -> None:

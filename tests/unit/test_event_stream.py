@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jarvis.core.events import LogEntry
-from jarvis.web.responses import EventStream, sse_frame
+from jarvis.web.responses import WRITE_BYTES, EventStream, sse_frame
 
 ENTRY = LogEntry(seq=7, type="delta", data=b'{"text":"x"}', terminal=False)
 
@@ -45,6 +45,21 @@ def test_a_frame_has_id_event_and_data() -> None:
 
 async def never() -> None:
     await asyncio.Event().wait()
+
+
+async def test_a_large_event_is_sent_in_parts_and_arrives_whole() -> None:
+    large = LogEntry(
+        seq=7, type="delta", data=b'{"text":"' + bytes(range(97, 123)) * 40_000 + b'"}', terminal=True
+    )
+
+    async def entries() -> AsyncGenerator[LogEntry]:
+        yield large
+
+    client = Client()
+    scope: Any = {}
+    await EventStream(entries(), left=never)(scope, client.receive, client.send)
+    assert client.body == sse_frame(large)
+    assert max(len(event.get("body", b"")) for event in client.received) == WRITE_BYTES
 
 
 async def test_a_silent_stream_gets_comments_between_its_events() -> None:

@@ -1,6 +1,7 @@
 """What waits to be sent on a WebSocket: in order, and bounded."""
 
 import asyncio
+import tracemalloc
 
 import pytest
 
@@ -18,6 +19,20 @@ async def test_frames_leave_in_order() -> None:
     for number in range(3):
         outbox.put(b"%d" % number)
     assert [await take(outbox) for _ in range(3)] == ["0", "1", "2"]
+
+
+async def test_what_waits_is_what_was_put_and_no_copy_of_it() -> None:
+    outbox = Outbox()
+    frame = b"x" * 100_000 + "🙂".encode()  # as text it takes four times as much
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            outbox.put(frame)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < len(frame)
+    assert await take(outbox) == frame.decode()
 
 
 async def test_get_waits_for_a_frame() -> None:

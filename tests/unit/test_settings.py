@@ -38,6 +38,10 @@ def test_an_empty_environment_means_the_defaults() -> None:
         ("RATE_LIMIT_REQUESTS", "5", 5),
         ("RATE_LIMIT_WINDOW_SECS", "0.5", 0.5),
         ("METRICS_PUBLIC", "off", False),
+        ("REDIS_URL", "redis://:hunter2@localhost:6379/0", "redis://:hunter2@localhost:6379/0"),
+        ("REDIS_URL", "rediss://cache.example", "rediss://cache.example"),
+        ("REDIS_URL", "unix:///run/valkey.sock?db=2", "unix:///run/valkey.sock?db=2"),
+        ("REDIS_URL", "unix://:hunter2@/run/valkey.sock", "unix://:hunter2@/run/valkey.sock"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, ::1, 192.0.2.1", ("10.0.0.0/8", "::1", "192.0.2.1")),
         ("TRUSTED_PROXIES", '["fd00::/8"]', ("fd00::/8",)),
     ],
@@ -80,6 +84,11 @@ def test_a_value_is_read(name: str, held: str, value: object) -> None:
         ("ALLOWED_ORIGINS", "[1]"),
         ("ALLOWED_ORIGINS", "localhost:3000"),
         ("DATABASE_URL", "mysql://localhost/x"),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "redis://localhost:65536"),
+        ("REDIS_URL", "redis://localhost/cache"),
+        ("REDIS_URL", "redis://localhost/0?unknown=1"),
+        ("REDIS_URL", "unix://valkey.sock"),
         ("LOG_FORMAT", "xml"),
     ],
 )
@@ -98,6 +107,8 @@ def test_secrets_are_never_shown() -> None:
     (problem,) = problems_of(DATABASE_URL="mysql://jarvis:hunter2@localhost/x")
     assert "hunter2" not in problem
     assert "jarvis:***@localhost" in problem
+    (problem,) = problems_of(REDIS_URL="redis://:hun@ter2@localhost:70000/0")
+    assert "redis://:***@localhost:70000/0" in problem
     (problem,) = problems_of(JWT_SECRET_KEY=f"{'a' * 32},hunter2")
     assert "hunter2" not in problem
     assert "aaa" not in problem

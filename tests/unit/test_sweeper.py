@@ -1,11 +1,12 @@
-"""Turns whose begin is in doubt: ended once they turn out to be stored, unless they run again by then."""
+"""Turns that nobody runs, and those whose begin is in doubt: each is ended once."""
 
+import asyncio
 from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
-from jarvis.core.stores import StoredTurn, TurnOutcome, TurnRef, TurnStore
+from jarvis.core.turn_store import StoredTurn, TurnLeases, TurnOutcome, TurnRef, TurnStore
 from jarvis.core.types import User, new_id
 from jarvis.services.sweeper import Sweeper
 
@@ -13,10 +14,13 @@ REF = TurnRef(turn_id=new_id(), user=User(id=new_id(), name="anna"))
 
 
 class Store:
-    """Has one turn, and notes how it is ended."""
+    """Has these turns, and notes how they are ended; each end waits until it `may_end`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *abandoned: TurnRef) -> None:
         self.ended: list[str] = []
+        self.may_end = asyncio.Semaphore(1000)
+        self._abandoned = list(abandoned)
+        self._ended_ids: set[UUID] = set()
 
     async def get(self, user: User, turn_id: UUID) -> StoredTurn:
         return StoredTurn(
@@ -33,11 +37,14 @@ class Store:
         )
 
     async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome) -> None:
-        assert (user, turn_id) == (REF.user, REF.turn_id)
+        assert (user, turn_id in self._ended_ids) == (REF.user, False)
+        await self.may_end.acquire()
+        self._ended_ids.add(turn_id)
         self.ended.append(outcome.status)
 
     async def abandoned(self, *_: Any, **__: Any) -> list[TurnRef]:
-        return []
+        taken, self._abandoned = self._abandoned, []
+        return taken
 
 
 class Reporter:
@@ -45,14 +52,34 @@ class Reporter:
         raise AssertionError(event)
 
 
+def sweeper_of(store: Store, live: list[UUID]) -> Sweeper:
+    return Sweeper(
+        cast("TurnStore", store),
+        cast("TurnLeases", store),
+        Reporter(),
+        owner="box/1",
+        predecessors="box/",
+        live=lambda: live,
+    )
+
+
+async def test_a_sweep_that_was_cut_short_is_gone_on_with() -> None:
+    store = Store(*(TurnRef(turn_id=new_id(), user=REF.user) for _ in range(5)))
+    store.may_end = asyncio.Semaphore(2)
+    sweeper = sweeper_of(store, [])
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(sweeper.sweep(), 0.05)
+    store.may_end = asyncio.Semaphore(1000)
+    await sweeper.sweep()
+    assert store.ended == ["interrupted"] * 5
+
+
 @pytest.mark.parametrize(("live", "ended"), [([], ["failed"]), ([REF.turn_id], [])])
 async def test_a_doubted_turn_is_ended_once_and_only_while_nobody_runs_it(
     live: list[UUID], ended: list[str]
 ) -> None:
     store = Store()
-    sweeper = Sweeper(
-        cast("TurnStore", store), Reporter(), owner="box/1", predecessors="box/", live=lambda: live
-    )
+    sweeper = sweeper_of(store, live)
     sweeper.doubt(REF)
     await sweeper.sweep()
     live.clear()

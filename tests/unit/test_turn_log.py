@@ -1,6 +1,7 @@
 """The turn log of one process: every reader gets every event, live or later, until it is forgotten."""
 
 import asyncio
+import tracemalloc
 from uuid import UUID
 
 import msgspec
@@ -110,7 +111,7 @@ async def test_ended_turns_are_forgotten_after_their_time_and_running_ones_are_n
 
 
 async def test_ended_turns_take_a_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn_log, "MAX_ENDED_BYTES", 10_000)
+    monkeypatch.setattr(turn_log, "MAX_ENDED_BYTES", 13_000)
     log = InProcessTurnLog()
     ids = [new_id() for _ in range(10)]
     for turn_id in ids:
@@ -119,6 +120,21 @@ async def test_ended_turns_take_a_bounded_room(monkeypatch: pytest.MonkeyPatch) 
     log.append(delta(new_id(), 0))
     kept = [turn_id for turn_id in ids if log.last_seq(turn_id) is not None]
     assert kept == ids[-3:]
+
+
+@pytest.mark.parametrize(("turns", "deltas"), [(10, 100), (200, 1)], ids=["long turns", "short turns"])
+async def test_the_room_that_is_counted_is_the_room_that_is_taken(turns: int, deltas: int) -> None:
+    log, turn_ids = InProcessTurnLog(), [new_id() for _ in range(turns)]
+    tracemalloc.start()
+    try:
+        for turn_id in turn_ids:
+            for seq in range(deltas):
+                log.append(delta(turn_id, seq))
+            log.append(end(turn_id, deltas))
+        taken_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert log.ended_bytes == pytest.approx(taken_bytes, rel=0.25)
 
 
 async def test_a_reader_of_a_turn_that_is_forgotten_meanwhile_reads_on(

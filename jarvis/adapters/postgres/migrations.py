@@ -14,7 +14,7 @@ import asyncpg
 from jarvis.adapters.postgres.driver import connect
 from jarvis.adapters.postgres.failures import DRIVER_ERRORS, translated
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in migrations/versions; a test compares the two."""
 
 CONNECT_TIMEOUT_S = 2.0

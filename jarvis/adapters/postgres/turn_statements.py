@@ -1,13 +1,13 @@
 """The statements of a turn that has begun; each answers with no row where there is nothing to do."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import Interval, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 
 from jarvis.adapters.postgres.memory_forgetting import without_forgotten
 from jarvis.adapters.postgres.message_rows import COLUMNS, MessageRow
@@ -24,7 +24,7 @@ from jarvis.adapters.postgres.summaries import UPTO_WITHOUT_SUMMARY
 
 _now = sa.func.now()
 _null = sa.null()
-_is_live = sa.literal_column("turns.status IN ('queued', 'running')", sa.Boolean)
+IS_LIVE = sa.literal_column("turns.status IN ('queued', 'running')", sa.Boolean)
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ def _finish() -> sa.SelectBase:
     """
     ended = (
         sa.update(turns)
-        .where(turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid), _is_live)
+        .where(turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid), IS_LIVE)
         .values(
             status=sa.cast(bind("status", Text), turn_status),
             assistant_message_id=bind("message_id", Uuid),
@@ -193,7 +193,7 @@ class TurnRow(NamedTuple):
     ending: str | None
 
 
-_of_turn = (turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid))
+OF_TURN = (turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid))
 
 GET = Statement(
     sa.select(
@@ -204,7 +204,7 @@ GET = Statement(
         turns.c.checkpoint_seq,
         sa.cast(turns.c.error, Text).label("error"),
         sa.cast(turns.c.ending, Text).label("ending"),
-    ).where(*_of_turn),
+    ).where(*OF_TURN),
     arguments=OfTurn,
     row=TurnRow,
 )
@@ -213,7 +213,7 @@ GET = Statement(
 ANSWER = Statement(
     sa.select(*COLUMNS)
     .join_from(turns, messages, messages.c.id == turns.c.assistant_message_id)
-    .where(*_of_turn),
+    .where(*OF_TURN),
     arguments=OfTurn,
     row=MessageRow,
 )
@@ -236,7 +236,7 @@ def _shorten() -> sa.SelectBase:
         sa.update(messages)
         .where(
             messages.c.user_id == bind("user_id", Uuid),
-            messages.c.id == sa.select(turns.c.assistant_message_id).where(*_of_turn).scalar_subquery(),
+            messages.c.id == sa.select(turns.c.assistant_message_id).where(*OF_TURN).scalar_subquery(),
             sa.func.starts_with(messages.c.content, bind("text", Text)),
         )
         .values(
@@ -277,23 +277,17 @@ def _shorten() -> sa.SelectBase:
 SHORTEN = Statement(_shorten(), arguments=Shorten, row=Touched)
 
 
-def _touch(update: sa.Update) -> sa.SelectBase:
+def touch(update: sa.Update) -> sa.SelectBase:
     changed = update.returning(turns.c.id).cte("changed")
     return sa.select(changed.c.id)
 
 
 START = Statement(
-    _touch(
+    touch(
         sa.update(turns)
-        .where(*_of_turn, sa.literal_column("turns.status = 'queued'", sa.Boolean))
+        .where(*OF_TURN, sa.literal_column("turns.status = 'queued'", sa.Boolean))
         .values(status=sa.cast(constant("'running'"), turn_status), started_at=_now)
     ),
-    arguments=OfTurn,
-    row=Touched,
-)
-
-REQUEST_CANCEL = Statement(
-    _touch(sa.update(turns).where(*_of_turn).values(cancel_requested=sa.true())),
     arguments=OfTurn,
     row=Touched,
 )
@@ -305,55 +299,11 @@ class Checkpoint(OfTurn, frozen=True, kw_only=True):
 
 
 CHECKPOINT = Statement(
-    _touch(
+    touch(
         sa.update(turns)
-        .where(*_of_turn, _is_live)
+        .where(*OF_TURN, IS_LIVE)
         .values(partial_text=bind("text", Text), checkpoint_seq=bind("seq", sa.BigInteger))
     ),
     arguments=Checkpoint,
     row=Touched,
-)
-
-
-class Renew(msgspec.Struct, frozen=True, kw_only=True):
-    owner: str
-    live: list[UUID]
-    lease: timedelta
-
-
-class Cancelled(NamedTuple):
-    turn_id: UUID
-
-
-_cancelled = sa.func.jarvis_renew_leases(
-    bind("owner", Text), bind("live", ARRAY(Uuid)), bind("lease", Interval)
-).table_valued(sa.column("turn_id", Uuid))
-RENEW = Statement(sa.select(_cancelled.c.turn_id), arguments=Renew, row=Cancelled)
-
-
-class TakeAbandoned(msgspec.Struct, frozen=True, kw_only=True):
-    owner: str
-    live: list[UUID]
-    predecessors: str
-    lease: timedelta
-    limit: int
-
-
-class Abandoned(NamedTuple):
-    turn_id: UUID
-    user_id: UUID
-    username: str
-
-
-_abandoned = sa.func.jarvis_take_abandoned(
-    bind("owner", Text),
-    bind("live", ARRAY(Uuid)),
-    bind("predecessors", Text),
-    bind("lease", Interval),
-    bind("limit", sa.Integer),
-).table_valued(sa.column("turn_id", Uuid), sa.column("user_id", Uuid), sa.column("username", Text))
-TAKE_ABANDONED = Statement(
-    sa.select(_abandoned.c.turn_id, _abandoned.c.user_id, _abandoned.c.username),
-    arguments=TakeAbandoned,
-    row=Abandoned,
 )

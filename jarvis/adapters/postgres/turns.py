@@ -24,12 +24,9 @@ from jarvis.adapters.postgres.list_statements import (
 )
 from jarvis.adapters.postgres.message_rows import message_of
 from jarvis.core.errors import Conflict, Mismatch, NotFound
-from jarvis.core.stores import Ending, KnownTurn, StoredTurn, TurnOutcome, TurnRef
 from jarvis.core.titles import title_of
+from jarvis.core.turn_store import Ending, KnownTurn, StoredTurn, TurnOutcome
 from jarvis.core.types import AgainCommand, ChatCommand, History, Message, Once, Summary, Turn, User, new_id
-
-TAKEOVER_LEASE_S = 30.0
-"""How long a sweeper has for what it took; then the next one may take it."""
 
 FORGET_BATCH = 1000
 """Keys of one transaction, so that it stays far within its deadline."""
@@ -250,31 +247,6 @@ class PostgresTurns:
     async def get(self, user: User, turn_id: UUID) -> StoredTurn:
         async with self._database.transaction(user) as transaction:
             return await _stored(transaction, user, turn_id)
-
-    async def request_cancel(self, user: User, turn_id: UUID) -> None:
-        wanted = statements.OfTurn(user_id=user.id, turn_id=turn_id)
-        async with self._database.transaction(user) as transaction:
-            if await transaction.first(statements.REQUEST_CANCEL, wanted) is None:
-                raise NotFound("turn")
-
-    async def renew(self, owner: str, live: list[UUID], lease_s: float) -> list[UUID]:
-        renew = statements.Renew(owner=owner, live=live, lease=timedelta(seconds=lease_s))
-        async with self._database.transaction(None) as transaction:
-            return [row.turn_id for row in await transaction.all(statements.RENEW, renew)]
-
-    async def abandoned(
-        self, owner: str, live: list[UUID], *, predecessors: str, limit: int
-    ) -> list[TurnRef]:
-        take = statements.TakeAbandoned(
-            owner=owner,
-            live=live,
-            predecessors=predecessors,
-            lease=timedelta(seconds=TAKEOVER_LEASE_S),
-            limit=limit,
-        )
-        async with self._database.transaction(None) as transaction:
-            rows = await transaction.all(statements.TAKE_ABANDONED, take)
-        return [TurnRef(turn_id=row.turn_id, user=User(id=row.user_id, name=row.username)) for row in rows]
 
 
 async def _known_alone(transaction: Transaction, user: User, once: Once | None) -> KnownTurn | None:
