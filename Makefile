@@ -43,8 +43,9 @@ check: .venv/.dev ## Check format, lint, types, import rings, dependencies and s
 	$(BIN)/codespell
 	$(BIN)/basedpyright
 
-docs: .venv/.dev ## Write docs/api.md anew from the code
+docs: .venv/.dev ## Write docs/api.md anew from the code, and the tables of docs/operations.md from the tests
 	@$(BIN)/python -m docs.generator
+	@$(BIN)/python -m tests.chaos.outages.page
 
 bench: .venv/.dev ## Measure, beside a floor taken in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -32,7 +32,7 @@ from jarvis.services.elsewhere import Elsewhere
 from jarvis.services.erasure import Erasure
 from jarvis.services.feed import ConversationFeed
 from jarvis.services.granting import Granting
-from jarvis.services.health import HealthCheck, MemoryUsage, Probe, ServiceName
+from jarvis.services.health import HealthCheck, MemoryUsage, Probe, ServiceHealth, ServiceName
 from jarvis.services.identity import Accounts
 from jarvis.services.interruptions import Interruptions
 from jarvis.services.memory import Memories
@@ -52,6 +52,11 @@ from jarvis.settings import Settings
 from jarvis.telemetry import Metrics
 from jarvis.web.context import Services
 from jarvis.web.sockets import Sockets
+
+health_log = structlog.stdlib.get_logger("jarvis.health")
+
+VOICE_PERIOD_S = 0.5
+"""Looked at so often: engines are watched by themselves, and nobody is asked."""
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,12 +214,15 @@ async def _all_serve(engines: Sequence[Transcribers | Synthesizers]) -> None:
         await each.ping()
 
 
-def _standing_in(engines: Sequence[Transcribers | Synthesizers]) -> str | None:
-    """Say which engines are asked in place of others that are away."""
+def _lacking(engines: Sequence[Transcribers | Synthesizers]) -> str | None:
+    """Say which engines are asked in place of others that are away, and which are asked but silent."""
     told: list[str] = []
     for each in engines:
         away = takewhile(lambda state: not state.serving, each.states())
         told += [f"{state.name} is away, and {each.serving} serves." for state in away]
+        told += [
+            f"{state.name} does not answer." for state in each.states() if state.serving and state.silent
+        ]
     return " ".join(told) or None
 
 
@@ -231,8 +239,14 @@ def _health(parts: Parts, index: MemoryIndex | None) -> HealthCheck:
         probes["voice"] = Probe(
             ping=partial(_all_serve, engines),
             starting=parts.voice_starting,
-            lacking=lambda: parts.voice_starting() or _standing_in(engines),
+            lacking=lambda: parts.voice_starting() or _lacking(engines),
+            period_s=VOICE_PERIOD_S,
         )
     if parts.shared.ping is not None:
         probes["cache"] = Probe(ping=parts.shared.ping)
-    return HealthCheck(probes, version=__version__, memory_usage=memory_usage)
+    return HealthCheck(probes, version=__version__, memory_usage=memory_usage, on_change=_tell)
+
+
+def _tell(name: ServiceName, service: ServiceHealth) -> None:
+    write = health_log.warning if service.status in {"unhealthy", "degraded"} else health_log.info
+    write(f"service.{service.status}", service=name, reason=service.error)

@@ -7,11 +7,11 @@ LONGEST_WAIT_S = 30.0
 
 
 class Breaker:
-    """Closed: requests pass. Open: none does, and after a wait that doubles with each failure a check is due.
+    """Closed: requests pass. Open: none does, and after a wait a check is due, then every FIRST_WAIT_S.
 
-    A check that goes well closes it on probation: one failure opens it again, for the next longer wait, so
-    that what answers checks but no requests is not tried every two seconds. A request that is served clears
-    all.
+    A check that goes well closes it on probation: one failure opens it again, for a wait that doubles each
+    time, so that what answers checks but no requests is not tried every two seconds. A request that is served
+    clears all.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Breaker:
         if self.closed:
             self.failed(now_s, reached=reached)
         else:
-            self._open(now_s)
+            self._due_s = now_s + FIRST_WAIT_S
 
     def check_passed(self) -> None:
         """Note a check that went well."""

@@ -10,9 +10,11 @@ import anyio
 from jarvis.core.breaker import Breaker
 from jarvis.core.errors import TimedOut, Unavailable, Unreachable
 
-PING_S = 1.0
-CHECK_PERIOD_S = 4.5
-"""How often an engine that works and is idle is asked whether it still does."""
+PING_S = 2.0
+CHECK_PERIOD_S = 3.5
+"""How often an engine is asked whether it works: with a check's limit, silence must be known within 6 s."""
+RECHECK_S = 1.0
+"""How soon one that was silent is asked again."""
 LIST_S = 5.0
 LISTED_S = 60.0
 Role = Literal["stt", "tts"]
@@ -44,6 +46,8 @@ class WatchedEngine(Generic[E, L]):
         """What it was last known to offer; None: it has never told."""
         self.busy = 0
         """How many requests it is working on."""
+        self.silent = False
+        """Whether it failed to answer the last check."""
         self._role: Role = role
         self._ask_list = ask_list
         self._clock = clock
@@ -63,6 +67,7 @@ class WatchedEngine(Generic[E, L]):
     def served(self) -> None:
         """Note a request that was served."""
         self._breaker.served()
+        self.silent = False
 
     def failed(self, failure: Failure) -> None:
         """Note a request that failed; the next check comes as soon as it may."""
@@ -77,7 +82,7 @@ class WatchedEngine(Generic[E, L]):
             self._news.set()
 
     async def watch(self) -> None:
-        """Check for ever: when it is due after failures, and every CHECK_PERIOD_S; to be cancelled."""
+        """Check for ever: when it is due after failures, and in between; to be cancelled."""
         while True:
             due_s = self._breaker.due_s
             if due_s is None or self._clock() >= due_s:
@@ -86,22 +91,32 @@ class WatchedEngine(Generic[E, L]):
                 self._list_wanted = False
                 await self.renew_list()
             due_s = self._breaker.due_s
-            pause_s = CHECK_PERIOD_S if due_s is None else max(0.0, due_s - self._clock())
+            pause_s = RECHECK_S if self.silent else CHECK_PERIOD_S
+            if due_s is not None:
+                pause_s = max(0.0, due_s - self._clock())
             self._news.clear()
             with anyio.move_on_after(pause_s):
                 await self._news.wait()
 
     async def check(self, *, known_s: float = 0.0) -> None:
-        """Ask whether it works, unless work under way tells, or a check of the last `known_s`."""
+        """Ask whether it works, unless a check of the last `known_s` tells.
+
+        While it works on a request, silence is noted and no more: the work may be all that it can do.
+        """
         if self._checking is not None:
             await self._checking.wait()
             return
-        if (self.works and self.busy) or self._clock() - self._checked_s < known_s:
+        if self._clock() - self._checked_s < known_s:
             return
+        at_work = self.works and self.busy > 0
         self._checking = asyncio.Event()
         try:
-            if await self._goes_well(self.engine.ping, limit_s=PING_S):
+            failure = await self._failure_of(self.engine.ping, limit_s=PING_S)
+            self.silent = failure is not None
+            if failure is None:
                 self._breaker.check_passed()
+            elif not at_work:
+                self._note(failure)
         finally:
             self._checked_s = self._clock()
             self._checking.set()
@@ -117,23 +132,25 @@ class WatchedEngine(Generic[E, L]):
                     self.listed = await self._ask_list(self.engine)
                     self._listed_s = self._clock()
 
-        await self._goes_well(ask, limit_s=LIST_S)
+        failure = await self._failure_of(ask, limit_s=LIST_S)
+        if failure is not None:
+            self._note(failure)
 
-    async def _goes_well(self, ask: Callable[[], Awaitable[None]], *, limit_s: float) -> bool:
+    async def _failure_of(self, ask: Callable[[], Awaitable[None]], *, limit_s: float) -> Failure | None:
         try:
             with anyio.fail_after(limit_s):
                 await ask()
         except (Unavailable, TimedOut) as exc:
-            failure: Failure = exc
+            return exc
         except TimeoutError:
-            failure = out_of_time(self._role)
+            return out_of_time(self._role)
         except Exception as exc:  # noqa: BLE001 a defect in a check must not end the server
-            failure = Unavailable(self._role, f"The check itself failed ({type(exc).__name__}).")
-        else:
-            return True
+            return Unavailable(self._role, f"The check itself failed ({type(exc).__name__}).")
+        return None
+
+    def _note(self, failure: Failure) -> None:
         self.failure = failure
         self._breaker.check_failed(self._clock(), reached=not isinstance(failure, Unreachable))
-        return False
 
 
 def out_of_time(role: Role) -> TimedOut:

@@ -30,11 +30,15 @@ Ask = tuple[WatchedEngine[E, L], Callable[[], AsyncGenerator[T]]]
 
 
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
-    """`serving`: it is the first that is asked. `error` is for people."""
+    """`serving`: it is the first that is asked. `silent`: it did not answer the last check.
+
+    `error` is for people.
+    """
 
     name: str
     works: bool
     serving: bool
+    silent: bool
     error: str | None = None
 
 
@@ -92,6 +96,7 @@ class Engines(ABC, Generic[E, L]):
                 name=each.engine.name,
                 works=each.works,
                 serving=each is first,
+                silent=each.silent,
                 error=None if each.works or each.failure is None else each.failure.detail,
             )
             for each in self._engines

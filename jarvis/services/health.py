@@ -67,16 +67,20 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """How to ask one service: `ping` raises a JarvisError; `starting` says what a start still waits for.
 
-    `lacking` says what is away although the service works.
+    `lacking` says what is away although the service works. `period_s`: how often it is asked while it works.
     """
 
     ping: Callable[[], Awaitable[None]]
     starting: Callable[[], str | None] = lambda: None
     lacking: Callable[[], str | None] = lambda: None
+    period_s: float = CHECK_PERIOD_S
 
 
 class HealthCheck:
-    """Asks each service every CHECK_PERIOD_S, or RECHECK_PERIOD_S while it is away, side by side."""
+    """Asks each service in its own period, or every RECHECK_PERIOD_S while it is away, side by side.
+
+    `on_change` is told of every service whose status has changed.
+    """
 
     def __init__(
         self,
@@ -84,8 +88,10 @@ class HealthCheck:
         *,
         version: str,
         memory_usage: Callable[[], MemoryUsage],
+        on_change: Callable[[ServiceName, ServiceHealth], None],
     ) -> None:
         self._probes = probes
+        self._on_change = on_change
         self._version = version
         self._memory_usage = memory_usage
         self._started_at = time.monotonic()
@@ -173,8 +179,9 @@ class HealthCheck:
         self._render()
 
     async def _watch(self, name: ServiceName) -> None:
+        up_s = self._probes[name].period_s
         while True:
-            await asyncio.sleep(CHECK_PERIOD_S if self.is_up(name) else RECHECK_PERIOD_S)
+            await asyncio.sleep(up_s if self.is_up(name) else min(up_s, RECHECK_PERIOD_S))
             await self._ask(name)
             self._render()
 
@@ -197,12 +204,15 @@ class HealthCheck:
             status, error = ("starting", starting) if starting else ("unhealthy", error)
         elif error := probe.lacking():
             status = "degraded"
-        self._services[name] = ServiceHealth(
+        before = self._services[name].status
+        now = self._services[name] = ServiceHealth(
             status=status,
             response_time_ms=round((time.perf_counter() - begun_at) * 1000, 2),
             last_check=utc_now(),
             error=error,
         )
+        if status != before:
+            self._on_change(name, now)
 
     def _render(self) -> None:
         health = self.health()

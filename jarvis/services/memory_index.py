@@ -18,7 +18,7 @@ from jarvis.services.sweeper import Reporter
 
 PERIOD_S = 5.0
 """How often rows are looked for that nobody has told of: those of other processes, and of ones that died."""
-RETRY_S = 2.0
+RETRY_S = 1.0
 START_PATIENCE_S = 10.0
 """How long after the start what is not there yet is said to be starting."""
 BATCH = 64

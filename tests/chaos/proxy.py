@@ -6,6 +6,7 @@ its own by `next`.
 
 import asyncio
 import contextlib
+import math
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -47,6 +48,8 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FAIR = Weather()
+HALF_OPEN = Weather(latency_s=math.inf)
+"""Nothing passes, ends neither. What was sent in such weather never arrives, not even after it."""
 
 
 class Proxy:
@@ -82,9 +85,29 @@ class Proxy:
         for passage in tuple(self._passages):
             passage.reset()
 
-    async def __aenter__(self) -> Self:
+    def change(self, weather: Weather) -> None:
+        """Let all connections fare so: those there are, whatever was decided for them, and those to come."""
+        self.weather = weather
+        for passage in self._passages:
+            passage.change(weather)
+
+    def refuse_new(self) -> None:
+        """Refuse connections; those there are go on."""
+        if self._listener is not None:
+            self._listener.close()
+
+    def refuse(self) -> None:
+        """Refuse connections, and break those there are."""
+        self.refuse_new()
+        self.reset_all()
+
+    async def listen(self) -> None:
+        """Take connections, at the same port as ever."""
         self._listener = await asyncio.start_server(self._accepted, "127.0.0.1", self._port)
         self._port = self._listener.sockets[0].getsockname()[1]
+
+    async def __aenter__(self) -> Self:
+        await self.listen()
         return self
 
     async def __aexit__(
@@ -106,13 +129,13 @@ class Proxy:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         weather = self._next.popleft() if self._next else self.weather
         try:
-            if isinstance(self._upstream, Path):
-                opened = await asyncio.open_unix_connection(self._upstream)
-            else:
-                opened = await asyncio.open_connection(*self._upstream)
+            opened = await self._open()
         except OSError:
             _reset(writer)  # there is no server: as good as refused
             return
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         passage = _Passage((reader, writer), opened, weather, self._may_cut)
         self._passages.add(passage)
         try:
@@ -121,6 +144,11 @@ class Proxy:
             self._passages.discard(passage)
             for end in (writer, opened[1]):
                 end.close()
+
+    async def _open(self) -> "Ends":
+        if isinstance(self._upstream, Path):
+            return await asyncio.open_unix_connection(self._upstream)
+        return await asyncio.open_connection(*self._upstream)
 
     def _may_cut(self) -> bool:
         if self.most_cuts is not None and self.cuts >= self.most_cuts:
@@ -143,11 +171,15 @@ class _Passage:
         self._may_cut = may_cut
         self._client = client
         self._server = server
+        self._request_tail = b""
+        self.is_cut = False
+        self.change(weather)
+
+    def change(self, weather: Weather) -> None:
+        """Count for a cut from here on."""
         self._weather = weather
         self._asked = deque(weather.cut.once_asked if weather.cut else ())
-        self._request_tail = b""
         self._reply_bytes = 0
-        self.is_cut = False
 
     async def run(self) -> None:
         """Return when both sides are through, or the connection is broken."""

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from tests.clients import Json, Socket, a_word, chat, received_text, socket, types
+from tests.clients import Json, Socket, a_word, received_text, socket, types
 from tests.postgres import PostgresServer
 from tests.running import Running, in_one_task, running
 from tests.scripted_model import Script, ScriptedModel
@@ -108,17 +108,6 @@ def assert_refused(response: httpx.Response, status: int, code: str) -> None:
 
 
 class TestNothingHears:
-    async def test_away_and_back(self, stand: Stand) -> None:
-        assert (await stand.voice_health())["status"] == "healthy"
-        async with away(stand.ears):
-            assert_refused(await stand.transcribe(), 503, "stt_unavailable")
-            health = await stand.voice_health()
-            assert (health["status"], bool(health["error"])) == ("unhealthy", True)
-            assert (await stand.synthesize()).status_code == 200
-            assert (await chat(stand.server, "Hello"))["content"]
-        await until_ok(stand.transcribe)
-        assert (await stand.voice_health())["status"] == "healthy"
-
     @pytest.mark.parametrize(
         ("fault", "status", "code"),
         [
@@ -165,16 +154,6 @@ class TestNothingHears:
 
 
 class TestNothingSpeaks:
-    async def test_away_and_back(self, stand: Stand) -> None:
-        async with away(stand.mouth):
-            assert_refused(await stand.synthesize(), 503, "tts_unavailable")
-            assert (await stand.voice_health())["status"] == "unhealthy"
-            assert (await stand.transcribe()).status_code == 200
-            await self._assert_silent(stand, "tts_unavailable")
-        await until_ok(stand.synthesize)
-        assert (await stand.voice_health())["status"] == "healthy"
-        await self._assert_spoken(stand)
-
     @pytest.mark.parametrize(
         ("fault", "code"),
         [

@@ -114,7 +114,7 @@ async def test_ours_stand_in_for_a_named_one_that_stays_away(
 
 def test_a_named_one_that_works_now_and_then_is_not_stood_in_for() -> None:
     def state(name: str, *, works: bool) -> EngineState:
-        return EngineState(name=name, works=works, serving=works)
+        return EngineState(name=name, works=works, serving=works, silent=False)
 
     away = [state("wyoming", works=False), state("python-bridges", works=False), state("piper", works=True)]
     back = [state("wyoming", works=False), state("python-bridges", works=True), state("piper", works=True)]

@@ -37,8 +37,9 @@ DTYPES = {1: ("i1", 127), 2: ("<i2", 32767), 4: ("<i4", 2**31 - 1)}
 class ScriptedWyoming:
     """Transcribes and synthesizes in one server. Use as an async context manager.
 
-    `said` is answered instead of what is heard; `speaks` makes the sound: tones are no speech to a detector.
-    `streams`: transcripts come word by word before the whole, with `early` as soon as the first sound comes.
+    `said` (or what it returns) is answered instead of what is heard; `speaks` makes the sound: tones are no
+    speech to a detector. `streams`: transcripts come word by word before the whole, with `early` as soon as
+    the first sound comes.
     """
 
     def __init__(self, *, rate_hz: int = 22_050, width: int = 2, channels: int = 1) -> None:
@@ -46,7 +47,7 @@ class ScriptedWyoming:
         self.fault: Fault | None = None
         self.deaf = False
         """Not even a `describe` is answered."""
-        self.said: str | None = None
+        self.said: str | Callable[[], str] | None = None
         self.speaks: Callable[[str, int], Sound] = speak
         self.streams = False
         self.early: str | None = None
@@ -184,7 +185,7 @@ class _Handler(AsyncEventHandler):
             await self._answer([Transcript(text=self._server.early).event()])
 
     def _transcribe(self) -> list[Event]:
-        text = hear(from_s16(bytes(self._heard)), 16_000) if self._server.said is None else self._server.said
+        text = self._understood()
         language = None if self._record is None else self._record.language
         if self._record is not None:
             self._record.text = text
@@ -193,6 +194,15 @@ class _Handler(AsyncEventHandler):
             return [whole]
         words = [TranscriptChunk(text=f"{word} ").event() for word in text.split()]
         return [TranscriptStart(language=language).event(), *words, whole, TranscriptStop().event()]
+
+    def _understood(self) -> str:
+        match self._server.said:
+            case None:
+                return hear(from_s16(bytes(self._heard)), 16_000)
+            case str(said):
+                return said
+            case say:
+                return say()
 
     def _synthesize(self, text: str) -> list[Event]:
         server = self._server

@@ -35,16 +35,24 @@ def test_opens_at_once_where_nobody_was_reached() -> None:
     assert opened(at_s=100.0).due_s == 102.0
 
 
-def test_waits_double_up_to_30_s() -> None:
+def test_waits_double_up_to_30_s_where_checks_go_well_and_requests_fail() -> None:
     breaker = opened(at_s=0.0)
     waits_s: list[float] = []
     now_s = 2.0
     for _ in range(6):
-        breaker.check_failed(now_s)
+        breaker.check_passed()
+        breaker.failed(now_s)
         assert breaker.due_s is not None
         waits_s.append(breaker.due_s - now_s)
         now_s = breaker.due_s
     assert waits_s == [4, 8, 16, 30, 30, 30]
+
+
+def test_checks_that_fail_do_not_lengthen_the_wait() -> None:
+    breaker = opened(at_s=0.0)
+    for now_s in (2.0, 4.0, 6.0):
+        breaker.check_failed(now_s)
+        assert breaker.due_s == now_s + 2.0
 
 
 def test_failures_while_open_do_not_lengthen_the_wait() -> None:

@@ -41,11 +41,24 @@ def llm() -> Service:
 
 
 @pytest.fixture
-def check(database: Service, llm: Service, monkeypatch: pytest.MonkeyPatch) -> HealthCheck:
+def changes() -> list[tuple[ServiceName, str]]:
+    return []
+
+
+@pytest.fixture
+def check(
+    database: Service,
+    llm: Service,
+    changes: list[tuple[ServiceName, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> HealthCheck:
     monkeypatch.setattr(health, "CHECK_TIMEOUT_S", 0.02)
     probes: dict[ServiceName, Probe] = {"database": database.probe(), "llm": llm.probe()}
     return HealthCheck(
-        probes, version="1.2.3", memory_usage=lambda: MemoryUsage(used_mb=1, total_mb=2, percentage=50)
+        probes,
+        version="1.2.3",
+        memory_usage=lambda: MemoryUsage(used_mb=1, total_mb=2, percentage=50),
+        on_change=lambda name, service: changes.append((name, service.status)),
     )
 
 
@@ -61,6 +74,20 @@ async def test_before_the_first_check_everything_is_starting(check: HealthCheck)
         "cache": "not_configured",
     }
     assert not check.readiness().ready
+
+
+async def test_each_change_is_told_once(
+    check: HealthCheck, llm: Service, changes: list[tuple[ServiceName, str]]
+) -> None:
+    await check.check()
+    await check.check()
+    assert changes == [("database", "healthy"), ("llm", "healthy")]
+    llm.away = AWAY
+    await check.check()
+    await check.check()
+    llm.away = None
+    await check.check()
+    assert changes[2:] == [("llm", "unhealthy"), ("llm", "healthy")]
 
 
 async def test_all_is_well(check: HealthCheck) -> None:

@@ -14,6 +14,9 @@ from jarvis.adapters import model_http, streaming
 from jarvis.adapters.embedding.batches import BATCH_S, embed_in_batches, embedding_errors
 from jarvis.core.ports import Vector, VectorSpace
 
+DIGEST_S = 2.0
+"""Asked often, and the server has the answer at hand."""
+
 
 class _Embedded(msgspec.Struct):
     embeddings: list[list[float]]
@@ -62,7 +65,7 @@ class OllamaEmbedder:
     async def space(self) -> VectorSpace:
         """As the port says; asks each time, since a model can be replaced under its name."""
         with embedding_errors():
-            digest = await self._requests.answer(self._digest(), limit_s=streaming.METADATA_S)
+            digest = await self._requests.answer(self._digest(), limit_s=DIGEST_S)
         if self._space is None or self._space.version != digest:
             [vector] = await self.embed(["dimensions"])
             self._space = VectorSpace(model=self._model, version=digest, dimensions=len(vector))

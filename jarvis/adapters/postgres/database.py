@@ -4,7 +4,7 @@ Owns deadlines and what becomes of a connection; no connection goes back to the 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,7 @@ from jarvis.core.types import User
 PING_TIMEOUT_S = 0.9  # less than the second that the background check gives it
 ROLLBACK_TIMEOUT_S = 1.0
 CLOSE_TIMEOUT_S = 1.0
+RETIRED_S = 330.0  # more than the longest `deadline_s` of all, an import's
 # A transaction of ours is over within the statement timeout; this is for a process stopped inside one.
 IDLE_IN_TRANSACTION_S = 10.0
 
@@ -79,13 +80,7 @@ class Database:
         self._local_limits = "".join(f"SET LOCAL {name} = {value}; " for name, value in local.items())
 
     async def __aenter__(self) -> Self:
-        self._pool = await create_pool(
-            self._settings.url,
-            min_size=0,
-            max_size=self._settings.max_connections,
-            reset=_nothing_to_reset,
-            **self._connect_options(),
-        )
+        self._pool = await self._new_pool()
         return self
 
     async def __aexit__(
@@ -94,13 +89,11 @@ class Database:
         """Wait a little for connections in use, then end them."""
         if self._probe is not None:
             self._probe.terminate()
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self._pool.close()
-        except DRIVER_ERRORS:
-            self._pool.terminate()
+        await _end(self._pool, within_s=CLOSE_TIMEOUT_S)
         if self._cleaning:
-            await asyncio.wait(self._cleaning, timeout=CLOSE_TIMEOUT_S)
+            _, left = await asyncio.wait(self._cleaning, timeout=CLOSE_TIMEOUT_S)
+            for task in left:
+                task.cancel()  # which ends the connections it waits for
 
     @property
     def in_use(self) -> int:
@@ -135,7 +128,8 @@ class Database:
         is_committing = False
         try:
             async with asyncio.timeout(self._settings.acquire_timeout_s) as deadline:
-                connection = await self._pool.acquire()
+                pool = self._pool
+                connection = await pool.acquire()
                 self._in_use += 1
                 try:
                     deadline.reschedule(
@@ -150,9 +144,9 @@ class Database:
                     is_silent = deadline.expired() or isinstance(exc, TimeoutError)
                     if not is_silent:
                         deadline.reschedule(None)  # cleaning has a deadline of its own
-                    await self._clean(connection, is_silent=is_silent)
+                    await self._clean(pool, connection, is_silent=is_silent)
                     raise
-                await self._give_back(connection)
+                await self._give_back(pool, connection)
         except DRIVER_ERRORS as exc:
             error = translated(exc)
             raise (
@@ -173,10 +167,7 @@ class Database:
             try:
                 yield connection
             finally:
-                closing = asyncio.create_task(_close(connection))
-                self._cleaning.add(closing)
-                closing.add_done_callback(self._cleaning.discard)
-                await asyncio.shield(closing)
+                await asyncio.shield(self._clean_up(_close(connection)))
         except DRIVER_ERRORS as exc:
             raise translated(exc) from exc
 
@@ -196,9 +187,28 @@ class Database:
                 self._probe.terminate()
                 self._probe = None
             if isinstance(exc, DRIVER_ERRORS):
+                if not self._is_away:
+                    await self._exchange_pool()
                 self._is_away = True
                 raise translated(exc) from exc
             raise
+
+    async def _exchange_pool(self) -> None:
+        """Use none of the idle connections again: a network that failed may have forgotten them silently.
+
+        Who holds one may finish.
+        """
+        old, self._pool = self._pool, await self._new_pool()
+        self._clean_up(_end(old, within_s=RETIRED_S))
+
+    async def _new_pool(self) -> Any:
+        return await create_pool(
+            self._settings.url,
+            min_size=0,
+            max_size=self._settings.max_connections,
+            reset=_nothing_to_reset,
+            **self._connect_options(),
+        )
 
     def _connect_options(self) -> dict[str, Any]:
         return {
@@ -208,23 +218,26 @@ class Database:
             "server_settings": {"application_name": "jarvis", **self._session_settings},
         }
 
-    async def _give_back(self, connection: Any) -> None:
+    async def _give_back(self, pool: Any, connection: Any) -> None:
         self._in_use -= 1
         # What was committed is committed, and what failed has failed already: a connection that breaks now is
         # only replaced by the pool.
         with suppress(*DRIVER_ERRORS):
-            await self._pool.release(connection, timeout=ROLLBACK_TIMEOUT_S)
+            await pool.release(connection, timeout=ROLLBACK_TIMEOUT_S)
 
-    async def _clean(self, connection: Any, *, is_silent: bool) -> None:
+    async def _clean(self, pool: Any, connection: Any, *, is_silent: bool) -> None:
         """Give back a connection whose transaction did not commit, also when the caller is cancelled."""
         if is_silent:
             _terminate(connection)
-        cleaning = asyncio.create_task(self._roll_back(connection))
+        await asyncio.shield(self._clean_up(self._roll_back(pool, connection)))
+
+    def _clean_up(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        cleaning = asyncio.create_task(work)
         self._cleaning.add(cleaning)
         cleaning.add_done_callback(self._cleaning.discard)
-        await asyncio.shield(cleaning)
+        return cleaning
 
-    async def _roll_back(self, connection: Any) -> None:
+    async def _roll_back(self, pool: Any, connection: Any) -> None:
         try:
             if not connection.is_closed():
                 async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
@@ -232,7 +245,7 @@ class Database:
         except DRIVER_ERRORS:
             _terminate(connection)
         finally:
-            await self._give_back(connection)
+            await self._give_back(pool, connection)
 
 
 def _limits(settings: DatabaseSettings) -> dict[str, str]:
@@ -240,6 +253,15 @@ def _limits(settings: DatabaseSettings) -> dict[str, str]:
         "statement_timeout": str(round(settings.statement_timeout_s * 1000)),
         "idle_in_transaction_session_timeout": str(round(IDLE_IN_TRANSACTION_S * 1000)),
     }
+
+
+async def _end(pool: Any, *, within_s: float) -> None:
+    """Wait for connections in use, then end them."""
+    try:
+        async with asyncio.timeout(within_s):
+            await pool.close()
+    except DRIVER_ERRORS:
+        pool.terminate()
 
 
 async def _close(connection: Any) -> None:

@@ -49,6 +49,11 @@ class Collection:
         self._metadata = {_SPACE: msgspec.to_builtins(space)}
         self._name = f"{prefix}_{space_name(space)}"
 
+    async def look(self) -> None:
+        """Return when the server answers."""
+        with qdrant_errors():
+            await self._client.collection_exists(self._name)
+
     async def make(self, *, anew: bool) -> bool:
         """Create it if need be, or after dropping what there is; return whether it is empty."""
         with qdrant_errors():

@@ -76,6 +76,7 @@ class Server:
             # Likewise in a thread: it reads the trust store.
             self._client = await asyncio.to_thread(connect, self._url, self._api_key)
         collection = Collection(self._client, self._prefix, space)
+        await self._ask(collection.look(), limit_s=self._read_s)  # one that is silent is soon asked again
         empty = await self._ask(collection.make(anew=anew), limit_s=self._write_s)
         self._collection = collection
         return empty
