@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from uuid import UUID
 
 from jarvis.core.endings import retell
@@ -28,7 +28,14 @@ class Elsewhere:
     """Every method acts for its user, and raises NotFound("turn") for what belongs to another."""
 
     def __init__(
-        self, *, store: TurnStore, leases: TurnLeases, tails: TurnTails, hints: Hints, alone: bool
+        self,
+        *,
+        store: TurnStore,
+        leases: TurnLeases,
+        tails: TurnTails,
+        hints: Hints,
+        alone: bool,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Build it; `alone`: no other process is meant to serve the same conversations."""
         self._store = store
@@ -36,6 +43,7 @@ class Elsewhere:
         self._alone = alone
         self._tails = tails
         self._hints = hints
+        self._clock = clock
 
     async def follow(self, user: User, turn_id: UUID, *, after: int) -> AsyncGenerator[LogEntry]:
         """Yield the events above `after` as they come, the terminal one last.
@@ -46,15 +54,15 @@ class Elsewhere:
             told = _Told(tail, after)
             looked_at = heard_at = float("-inf")
             while not told.ended:
-                now = time.monotonic()
+                now = self._clock()
                 if now - heard_at >= HEARD_PERIOD_S:
                     heard_at = now
                     self._hints.tell(TurnHeard(turn_id=turn_id))
                 for entry in await told.more():
                     yield entry
-                if told.is_whole or time.monotonic() - looked_at < LOOK_PERIOD_S:
+                if told.is_whole or self._clock() - looked_at < LOOK_PERIOD_S:
                     continue
-                looked_at = time.monotonic()
+                looked_at = self._clock()
                 try:
                     stored = await self._store.get(user, turn_id)
                 except Unavailable:
