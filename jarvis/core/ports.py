@@ -100,8 +100,12 @@ class TurnLog(Protocol):
         """Yield the events whose seq is above `after`, in order, as they come, up to the terminal one.
 
         Any number of readers; each gets every event. Raises NotFound("turn") where the log has
-        (or keeps) nothing of this turn.
+        (or keeps) nothing of this turn. Ends without a terminal event where the turn is handed over.
         """
+        ...
+
+    def hand_over(self, turn_id: UUID) -> None:
+        """Keep no more of a turn that another process goes on with; whoever reads it has its end here."""
         ...
 
     def last_seq(self, turn_id: UUID) -> int | None:

@@ -169,24 +169,28 @@ class TurnStore(Protocol):
         """Keep the body of a turn's first answer, to be given again as it is."""
         ...
 
-    async def start(self, user: User, turn_id: UUID) -> None:
-        """Turn `queued` into `running`."""
+    async def start(self, user: User, turn_id: UUID, *, owner: str) -> None:
+        """Turn `queued` into `running`, unless another process than `owner` answers for it by now."""
         ...
 
     async def history(self, turn: Turn, *, limit: int) -> History:
         """Read the newest `limit` messages before the turn's own, without earlier alternatives."""
         ...
 
-    async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int) -> None:
-        """Keep the text so far, in case this process dies; does nothing to a turn that has ended."""
+    async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int, owner: str) -> None:
+        """Keep the text so far, in case this process dies.
+
+        Does nothing to a turn that has ended, or that another process than `owner` answers for by now.
+        """
         ...
 
-    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome) -> StoredTurn:
+    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome, *, owner: str) -> StoredTurn:
         """Commit the answer and the turn's end in one transaction.
 
         Where the user's message has an answer, that becomes an alternative of the new one; a new one that
         failed or is empty becomes an alternative of it instead, unless that failed or is empty too.
         Idempotent: of a turn that has ended already, the stored end is returned and nothing is changed.
+        Likewise of one that another process than `owner` answers for by now: then it may not have ended.
         """
         ...
 

@@ -213,6 +213,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     title_is_settled: bool
     """False: the conversation is called after its first message, for want of a better title."""
     created_at: datetime
+    owner: str
+    """The process that answers for it, by its name in the turn's row."""
     history: History | None = None
     """What was said before, where it was read with the beginning."""
     once: Once | None = None

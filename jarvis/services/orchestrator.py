@@ -222,7 +222,8 @@ class Orchestrator:
     async def store(self, live: LiveTurn) -> None:
         """Commit the turn's end, then say so: the terminal event is never made before the commit.
 
-        Tries again while the database is away, for as long as a turn may take.
+        Tries again while the database is away, for as long as a turn may take. Of a turn that another process
+        goes on with nothing is said: whoever reads it is to read on there.
         """
         status: MessageStatus = live.verdict or ("failed" if live.error else "complete")
         if live.speech is not None and live.speech.is_stopped:
@@ -234,7 +235,10 @@ class Orchestrator:
         except JarvisError as exc:
             self.give_up(live, exc)
         else:
-            if stored.checkpoint_seq != outcome.last_seq:  # it was taken over, and ended, by another process
+            if stored.message is None:  # it was taken over by another process, which goes on with it
+                self._log.hand_over(live.turn.id)
+                return
+            if stored.checkpoint_seq != outcome.last_seq:  # likewise, and ended there
                 self._tell_again(live, stored)
             live.go_on_after(stored.checkpoint_seq)
             event = terminal_event(stored)
@@ -262,7 +266,7 @@ class Orchestrator:
         delays = chain(STORE_RETRY_S, repeat(STORE_RETRY_S[-1]))
         while True:
             try:
-                return await self._store.finish(turn.user, turn.id, outcome)
+                return await self._store.finish(turn.user, turn.id, outcome, owner=turn.owner)
             except Unavailable:
                 if time.perf_counter() > give_up_at:
                     raise

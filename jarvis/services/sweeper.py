@@ -101,4 +101,5 @@ class Sweeper:
                 metadata=None,
                 error=error,
             ),
+            owner=self._owner,
         )

@@ -305,7 +305,7 @@ class Turns:
                     await self._wait_for_others(live)
                     await self._wait_for_place(live, ticket)
                     if waiting:
-                        await self._store.start(live.turn.user, live.turn.id)
+                        await self._store.start(live.turn.user, live.turn.id, owner=self._owner)
                     live.running_since = time.perf_counter()
                     live.scope.deadline = anyio.current_time() + self._limits.turn_s
                     await self._orchestrator.generate(live)
@@ -336,7 +336,7 @@ class Turns:
         del self._live[live.turn.id]
         live.close()
         self._admission.leave(ticket)
-        status = live.terminal.status if live.terminal else "failed"
+        status = live.terminal.status if live.terminal else "interrupted"  # it goes on elsewhere
         for watcher in self._watchers:
             watcher.turn_ended(live.turn, status, live.text)
         if not self._live:

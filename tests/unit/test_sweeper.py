@@ -32,8 +32,8 @@ class Store:
             ending=None,
         )
 
-    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome) -> None:
-        assert (user, turn_id) == (REF.user, REF.turn_id)
+    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome, *, owner: str) -> None:
+        assert (user, turn_id, owner) == (REF.user, REF.turn_id, "box/1")
         self.ended.append(outcome.status)
 
     async def abandoned(self, *_: Any, **__: Any) -> list[TurnRef]:

@@ -28,9 +28,22 @@ _null = sa.null()
 _is_live = sa.literal_column("turns.status IN ('queued', 'running')", sa.Boolean)
 
 
-class Finished(msgspec.Struct, frozen=True, kw_only=True):
+_of_turn = (turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid))
+_is_held = (*_of_turn, turns.c.lease_owner == bind("owner", Text), _is_live)
+
+
+class OfTurn(msgspec.Struct, frozen=True, kw_only=True):
     user_id: UUID
     turn_id: UUID
+
+
+class Owned(OfTurn, frozen=True, kw_only=True):
+    """For what only the process that answers for the turn may do: `owner` is its name in the row."""
+
+    owner: str
+
+
+class Finished(Owned, frozen=True, kw_only=True):
     message_id: UUID
     status: str
     text: str
@@ -58,7 +71,7 @@ def _finish() -> sa.SelectBase:
     """
     ended = (
         sa.update(turns)
-        .where(turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid), _is_live)
+        .where(*_is_held)
         .values(
             status=sa.cast(bind("status", Text), turn_status),
             assistant_message_id=bind("message_id", Uuid),
@@ -179,11 +192,6 @@ def _displaces(standing: sa.FromClause) -> sa.ColumnElement[bool]:
 FINISH = Statement(_finish(), arguments=Finished, row=Ended)
 
 
-class OfTurn(msgspec.Struct, frozen=True, kw_only=True):
-    user_id: UUID
-    turn_id: UUID
-
-
 class TurnRow(NamedTuple):
     conversation_id: UUID
     user_message_id: UUID
@@ -193,8 +201,6 @@ class TurnRow(NamedTuple):
     error: str | None
     ending: str | None
 
-
-_of_turn = (turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid))
 
 GET = Statement(
     sa.select(
@@ -286,10 +292,10 @@ def _touch(update: sa.Update) -> sa.SelectBase:
 START = Statement(
     _touch(
         sa.update(turns)
-        .where(*_of_turn, sa.literal_column("turns.status = 'queued'", sa.Boolean))
+        .where(*_is_held, sa.literal_column("turns.status = 'queued'", sa.Boolean))
         .values(status=sa.cast(constant("'running'"), turn_status), started_at=_now)
     ),
-    arguments=OfTurn,
+    arguments=Owned,
     row=Touched,
 )
 
@@ -349,7 +355,7 @@ def _busy_elsewhere() -> sa.SelectBase:
 BUSY_ELSEWHERE = Statement(_busy_elsewhere(), arguments=BusyElsewhere, row=Touched)
 
 
-class Checkpoint(OfTurn, frozen=True, kw_only=True):
+class Checkpoint(Owned, frozen=True, kw_only=True):
     text: str
     seq: int
 
@@ -357,7 +363,7 @@ class Checkpoint(OfTurn, frozen=True, kw_only=True):
 CHECKPOINT = Statement(
     _touch(
         sa.update(turns)
-        .where(*_of_turn, _is_live)
+        .where(*_is_held)
         .values(partial_text=bind("text", Text), checkpoint_seq=bind("seq", sa.BigInteger))
     ),
     arguments=Checkpoint,
