@@ -19,6 +19,7 @@ from jarvis.adapters.postgres.erasure import PostgresErasure
 from jarvis.adapters.postgres.memories import PostgresMemories
 from jarvis.adapters.postgres.recall import PostgresRecall
 from jarvis.adapters.postgres.summaries import PostgresSummaries
+from jarvis.adapters.postgres.takeover import PostgresTakeovers
 from jarvis.adapters.postgres.titles import PostgresTitles
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.adapters.turn_log import InProcessTurnLog
@@ -132,7 +133,11 @@ def build_services(settings: Settings, parts: Parts) -> tuple[Services, Sequence
         orchestrator=orchestrator,
         admission=Admission(max_running=settings.llm_max_concurrency, max_waiting=settings.llm_max_queue),
         elsewhere=Elsewhere(
-            store=turn_store, tails=parts.tails, hints=parts.hints, alone=not settings.redis_url
+            store=turn_store,
+            takeovers=PostgresTakeovers(database),
+            tails=parts.tails,
+            hints=parts.hints,
+            alone=not settings.redis_url,
         ),
         watchers=(feed, titles, summaries, remembering, erasure),
         reporter=reporter,

@@ -219,7 +219,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What was said before, where it was read with the beginning."""
     once: Once | None = None
     last_seq: int = -1
-    """The newest of the attempt before, which failed; -1: this is the first."""
+    """The newest of the attempt before, which failed or whose process died; -1: this is the first."""
+    said: str | None = None
+    """How the answer begins that a process left when it died; None: no process did."""
 
 
 class TurnView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

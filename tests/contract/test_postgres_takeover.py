@@ -1,11 +1,16 @@
 """Turns that change hands on a real Postgres: what is left to the former owner, what the next is given."""
 
+from collections.abc import Awaitable, Callable
+
+import msgspec
 import pytest
 
 from jarvis.adapters.postgres.database import Database
+from jarvis.adapters.postgres.takeover import PostgresTakeovers
 from jarvis.adapters.postgres.turns import PostgresTurns
 from jarvis.core.stores import TurnOutcome
-from jarvis.core.types import ChatCommand, Turn, User, new_id
+from jarvis.core.takeover_store import SEQ_GAP
+from jarvis.core.types import ChatCommand, Once, Turn, User, new_id
 
 DEAD, TAKER = "box/dead", "box/taker"
 HALF = "Once upon"
@@ -17,14 +22,22 @@ def store(database: Database) -> PostgresTurns:
     return PostgresTurns(database)
 
 
-async def begun(store: PostgresTurns, user: User, *, waiting: bool = False) -> Turn:
+async def begun(
+    store: PostgresTurns,
+    user: User,
+    *,
+    waiting: bool = False,
+    speak_in: str | None = None,
+    once: Once | None = None,
+) -> Turn:
     turn = await store.begin(
         user,
-        ChatCommand(text="Tell me a story"),
+        ChatCommand(text="Tell me a story", speak_in=speak_in),
         turn_id=new_id(),
         owner=DEAD,
         lease_s=0,
         waiting=waiting,
+        once=once,
     )
     assert isinstance(turn, Turn)
     return turn
@@ -56,3 +69,74 @@ async def test_a_former_owner_does_not_start_a_turn(store: PostgresTurns, user: 
     assert (await store.get(user, turn.id)).status == "queued"
     await store.start(user, turn.id, owner=TAKER)
     assert (await store.get(user, turn.id)).status == "running"
+
+
+async def take_over(
+    database: Database, turn: Turn, *, owner: str = TAKER, waiting: bool = False
+) -> Turn | None:
+    return await PostgresTakeovers(database).take_over(
+        turn.user, turn.id, said=HALF, seq=SEQ_GAP + 4, owner=owner, lease_s=60, waiting=waiting
+    )
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["running", "queued"])
+async def test_the_next_owner_gets_all_that_was_begun(
+    database: Database, store: PostgresTurns, user: User, *, waiting: bool
+) -> None:
+    once = Once(key="k", fingerprint=b"f" * 32)
+    turn = await begun(store, user, once=once)
+    await store.checkpoint(user, turn.id, text=f"{HALF} ", seq=4, owner=turn.owner)
+    await taken(store, turn)
+
+    again = await take_over(database, turn, waiting=waiting)
+    assert again == msgspec.structs.replace(turn, owner=TAKER, said=HALF, last_seq=SEQ_GAP + 3)
+    stored = await store.get(user, turn.id)
+    assert stored.status == ("queued" if waiting else "running")
+    assert (stored.partial_text, stored.checkpoint_seq) == (HALF, SEQ_GAP + 4)
+    assert await store.abandoned("box/third", [], predecessors="", limit=9) == []
+
+
+async def _cancelled(store: PostgresTurns, turn: Turn) -> None:
+    await store.request_cancel(turn.user, turn.id)
+
+
+async def _ended(store: PostgresTurns, turn: Turn) -> None:
+    await store.finish(turn.user, turn.id, OUTCOME, owner=TAKER)
+
+
+@pytest.mark.parametrize("before", [_cancelled, _ended], ids=["to be cancelled", "ended"])
+async def test_what_is_to_end_is_not_gone_on_with(
+    database: Database,
+    store: PostgresTurns,
+    user: User,
+    before: Callable[[PostgresTurns, Turn], Awaitable[None]],
+) -> None:
+    turn = await begun(store, user)
+    await taken(store, turn)
+    await before(store, turn)
+    assert await take_over(database, turn) is None
+
+
+async def test_what_is_somebody_elses_is_not_gone_on_with(
+    database: Database, store: PostgresTurns, user: User, stranger: User
+) -> None:
+    turn = await begun(store, user)
+    await taken(store, turn)
+    assert await take_over(database, turn, owner="box/other") is None
+    assert await take_over(database, msgspec.structs.replace(turn, user=stranger)) is None
+    assert await take_over(database, turn) is not None
+
+
+async def test_what_is_spoken_is_not_gone_on_with(
+    database: Database, store: PostgresTurns, user: User
+) -> None:
+    turn = await begun(store, user, speak_in="en")
+    await taken(store, turn)
+    assert await take_over(database, turn) is None
+
+
+async def test_a_turn_is_gone_on_with_once(database: Database, store: PostgresTurns, user: User) -> None:
+    turn = await begun(store, user)
+    await taken(store, turn)
+    assert await take_over(database, turn) is not None
+    assert await take_over(database, turn) is None

@@ -7,7 +7,7 @@ from jarvis.core.ports import PromptMessage
 
 BEGUN = "Monday\nTuesday"
 
-CASES = {
+CASES: dict[str, tuple[list[str], str]] = {
     "no echo": (["\n", "Wednesday"], "\nWednesday"),
     "an echo with more": (["Monday\nTuesday\n", "Wednesday"], "\nWednesday"),
     "an echo in pieces": (["Mon", "day\nTue", "sday", "\nWednesday"], "\nWednesday"),

@@ -40,6 +40,10 @@ class Store:
         return []
 
 
+async def never(left: StoredTurn) -> bool:
+    raise AssertionError(left)
+
+
 class Reporter:
     def exception(self, event: str) -> None:
         raise AssertionError(event)
@@ -51,7 +55,12 @@ async def test_a_doubted_turn_is_ended_once_and_only_while_nobody_runs_it(
 ) -> None:
     store = Store()
     sweeper = Sweeper(
-        cast("TurnStore", store), Reporter(), owner="box/1", predecessors="box/", live=lambda: live
+        cast("TurnStore", store),
+        Reporter(),
+        owner="box/1",
+        predecessors="box/",
+        live=lambda: live,
+        go_on=never,
     )
     sweeper.doubt(REF)
     await sweeper.sweep()

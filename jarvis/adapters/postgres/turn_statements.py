@@ -29,7 +29,7 @@ _is_live = sa.literal_column("turns.status IN ('queued', 'running')", sa.Boolean
 
 
 _of_turn = (turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid))
-_is_held = (*_of_turn, turns.c.lease_owner == bind("owner", Text), _is_live)
+IS_HELD = (*_of_turn, turns.c.lease_owner == bind("owner", Text), _is_live)
 
 
 class OfTurn(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ def _finish() -> sa.SelectBase:
     """
     ended = (
         sa.update(turns)
-        .where(*_is_held)
+        .where(*IS_HELD)
         .values(
             status=sa.cast(bind("status", Text), turn_status),
             assistant_message_id=bind("message_id", Uuid),
@@ -292,7 +292,7 @@ def _touch(update: sa.Update) -> sa.SelectBase:
 START = Statement(
     _touch(
         sa.update(turns)
-        .where(*_is_held, sa.literal_column("turns.status = 'queued'", sa.Boolean))
+        .where(*IS_HELD, sa.literal_column("turns.status = 'queued'", sa.Boolean))
         .values(status=sa.cast(constant("'running'"), turn_status), started_at=_now)
     ),
     arguments=Owned,
@@ -363,7 +363,7 @@ class Checkpoint(Owned, frozen=True, kw_only=True):
 CHECKPOINT = Statement(
     _touch(
         sa.update(turns)
-        .where(*_is_held)
+        .where(*IS_HELD)
         .values(partial_text=bind("text", Text), checkpoint_seq=bind("seq", sa.BigInteger))
     ),
     arguments=Checkpoint,
