@@ -177,6 +177,7 @@ class _Answered:
         self.finished = statements.Finished(
             user_id=begin.user_id,
             turn_id=begin.turn_id,
+            owner=begin.owner,
             message_id=new_id(),
             status="complete",
             text=said.text,

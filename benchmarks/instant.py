@@ -25,6 +25,10 @@ class Instant:
         del model
         return 8192
 
+    async def continues(self, model: str | None = None) -> bool:
+        del model
+        return False
+
     async def stream(self, prompt: Sequence[PromptMessage], options: Options) -> AsyncGenerator[Chunk]:
         del options
         finish = Finish(model=MODEL, prompt_tokens=len(prompt) * 20, completion_tokens=1, reason="stop")

@@ -80,7 +80,7 @@ async def end(database: Database, turn: Turn, *, recalled: Sequence[Memory] = ()
     )
     ending = Ending(model="m", usage=Usage(), response_time_ms=1, memory_saved=True, context=context)
     outcome = TurnOutcome(status="complete", text="Noted.", last_seq=1, metadata=None, ending=ending)
-    return await PostgresTurns(database).finish(turn.user, turn.id, outcome)
+    return await PostgresTurns(database).finish(turn.user, turn.id, outcome, owner=turn.owner)
 
 
 async def begun_turn(

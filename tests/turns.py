@@ -15,4 +15,5 @@ def a_turn() -> Turn:
         conversation_system_prompt=None,
         title_is_settled=True,
         created_at=utc_now(),
+        owner="box/1",
     )

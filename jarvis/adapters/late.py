@@ -57,6 +57,9 @@ class LateLLM:
                     await self._settled.wait()
         return await self._arrived().window_tokens(model)
 
+    async def continues(self, model: str | None = None) -> bool:
+        return await self._arrived().continues(model)
+
     def stream(self, prompt: Sequence[PromptMessage], options: Options) -> AsyncGenerator[Chunk]:
         # The model's own generator, not one around it: nothing is added to the cost of a token.
         return self._refuse() if self._llm is None else self._llm.stream(prompt, options)

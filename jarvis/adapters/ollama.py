@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from typing import Any, TypeVar, cast
 
 import httpx
+import msgspec
 import ollama
 
 from jarvis.adapters import model_http, streaming
@@ -16,8 +17,13 @@ from jarvis.core.ports import Chunk, Finish, ModelInfo, Options, PromptMessage
 T = TypeVar("T")
 
 MAX_WINDOW_TOKENS = 8192
-_WINDOW_KEPT_S = 300.0
+_KNOWN_S = 300.0
 _PULL_SILENCE_S = 120.0  # "verifying sha256 digest" of a large model says nothing for a minute
+
+
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    window_tokens: int
+    thinks: bool
 
 
 class Ollama(Closable):
@@ -42,7 +48,7 @@ class Ollama(Closable):
         self._first_token_s = first_token_s
         self._inter_token_s = inter_token_s
         self._keep_alive = keep_alive
-        self._windows: dict[str, tuple[int, float]] = {}
+        self._known: dict[str, tuple[_Known, float]] = {}
         self._requests = streaming.Requests()
         transport = model_http.ModelTransport(url)
         self._client = ollama.AsyncClient(
@@ -68,16 +74,15 @@ class Ollama(Closable):
         return self._model
 
     async def window_tokens(self, model: str | None = None) -> int:
-        """As the port says; kept for five minutes, since a model can be replaced under its name."""
-        name = model or self._model
-        window, until_s = self._windows.get(name, (0, 0.0))
-        if time.monotonic() >= until_s:
-            asking = self._show(name, named=model is not None)
-            shown = await self._requests.answer(asking, limit_s=streaming.METADATA_S)
-            # Ollama lowers a num_ctx beyond the model's own without a word.
-            window = min(_context_length(shown.modelinfo), self._num_ctx or MAX_WINDOW_TOKENS)
-            self._windows[name] = window, time.monotonic() + _WINDOW_KEPT_S
-        return window
+        return (await self._about(model)).window_tokens
+
+    async def continues(self, model: str | None = None) -> bool:
+        """As the port says: /api/chat goes on with a last message that is the assistant's.
+
+        Not with a model that thinks: whether it takes such a message for a thought or for an answer depends
+        on its template, and on Ollama's version.
+        """
+        return not (await self._about(model)).thinks
 
     async def stream(self, prompt: Sequence[PromptMessage], options: Options) -> AsyncGenerator[Chunk]:
         answer = self._requests.stream(
@@ -137,6 +142,21 @@ class Ollama(Closable):
                     )
         if not done:
             raise model_http.broke_off()
+
+    async def _about(self, model: str | None) -> _Known:
+        """Ask about a model; kept for five minutes, since one can be replaced under its name."""
+        name = model or self._model
+        if name in self._known and time.monotonic() < self._known[name][1]:
+            return self._known[name][0]
+        asking = self._show(name, named=model is not None)
+        shown = await self._requests.answer(asking, limit_s=streaming.METADATA_S)
+        known = _Known(
+            # Ollama lowers a num_ctx beyond the model's own without a word.
+            window_tokens=min(_context_length(shown.modelinfo), self._num_ctx or MAX_WINDOW_TOKENS),
+            thinks="thinking" in (shown.capabilities or ()),
+        )
+        self._known[name] = known, time.monotonic() + _KNOWN_S
+        return known
 
     async def _chat(
         self, prompt: Sequence[PromptMessage], options: Options

@@ -10,6 +10,7 @@ import msgspec
 
 from jarvis.adapters import model_http, streaming
 from jarvis.adapters.closable import Closable
+from jarvis.adapters.prefill import Continuation, prefill_of
 from jarvis.core.errors import JarvisError, MessageTooLarge
 from jarvis.core.ports import Chunk, Finish, ModelInfo, Options, PromptMessage
 
@@ -54,6 +55,7 @@ class _Event(msgspec.Struct):
 class _Listed(msgspec.Struct):
     id: str
     created: object = None
+    owned_by: object = None
     max_model_len: int | None = None
     meta: object = None
 
@@ -81,6 +83,7 @@ class _Server(msgspec.Struct, frozen=True, kw_only=True):
 
     models: dict[str, int | None] | None
     slot_tokens: int | None
+    is_vllm: bool
     known_until_s: float
 
 
@@ -144,6 +147,16 @@ class OpenAICompatible(Closable):
         told = server.slot_tokens or (server.models or {}).get(name) or DEFAULT_WINDOW_TOKENS
         return min(told, self._num_ctx or told)
 
+    async def continues(self, model: str | None = None) -> bool:
+        """As the port says: llama-server and vLLM go on, asked by `continue_final_message`; OpenAI does not.
+
+        A llama-server older than that (May 2026) goes on unasked, unless started with --no-prefill-assistant;
+        one whose model thinks refuses.
+        """
+        del model
+        server = await self._known_server()
+        return server.slot_tokens is not None or server.is_vllm
+
     async def stream(self, prompt: Sequence[PromptMessage], options: Options) -> AsyncGenerator[Chunk]:
         named = options.model is not None
         answer = self._requests.stream(
@@ -151,6 +164,8 @@ class OpenAICompatible(Closable):
         )
         reason: str | None = None
         usage = _Usage()
+        # llama-server and vLLM have both had versions that repeat the beginning.
+        continuation = Continuation(prefill_of(prompt))
         async with contextlib.aclosing(answer):
             try:
                 async for event in answer:
@@ -161,8 +176,9 @@ class OpenAICompatible(Closable):
                     usage = event.usage or usage
                     for choice in event.choices:
                         reason = choice.finish_reason or reason
-                        if choice.delta is not None and choice.delta.content:
-                            yield Chunk(text=choice.delta.content)
+                        said = choice.delta.content if choice.delta is not None else None
+                        if said and (text := continuation.take(said)):
+                            yield Chunk(text=text)
             except JarvisError:
                 # With a reason to stop, every word has come; only the count may be missing.
                 if reason is None:
@@ -175,7 +191,7 @@ class OpenAICompatible(Closable):
                 completion_tokens=usage.completion_tokens,
                 reason=reason,
             )
-            yield Chunk(finish=finish)
+            yield Chunk(text=continuation.rest(), finish=finish)
             await streaming.drain(answer)
 
     async def models(self) -> list[ModelInfo]:
@@ -205,6 +221,8 @@ class OpenAICompatible(Closable):
         }
         if server.slot_tokens is not None:
             body["cache_prompt"] = True
+        if prefill_of(prompt):
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
         request = self._http.stream(
             "POST", f"{self._base}/chat/completions", content=msgspec.json.encode(body), headers=_JSON
         )
@@ -234,6 +252,7 @@ class OpenAICompatible(Closable):
         return _Server(
             models=None if listed is None else {entry.id: entry.max_model_len for entry in listed},
             slot_tokens=slot_tokens,
+            is_vllm=bool(listed) and all(entry.owned_by == "vllm" for entry in listed or ()),
             known_until_s=time.monotonic() + _KNOWN_S,
         )
 

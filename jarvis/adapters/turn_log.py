@@ -22,7 +22,16 @@ MAX_SOUND_BYTES = 4 * 1024 * 1024
 class _Tail:
     """The events of one turn; `grown` is replaced at each event, so that every reader sees it set once."""
 
-    __slots__ = ("ended_at", "entries", "grown", "is_forgotten", "size", "sound_bytes", "sounding")
+    __slots__ = (
+        "ended_at",
+        "entries",
+        "grown",
+        "is_forgotten",
+        "is_handed_over",
+        "size",
+        "sound_bytes",
+        "sounding",
+    )
 
     def __init__(self) -> None:
         self.entries: list[LogEntry] = []
@@ -30,6 +39,7 @@ class _Tail:
         self.size = TURN_BYTES
         self.ended_at: float | None = None
         self.is_forgotten = False
+        self.is_handed_over = False
         self.sounding: list[int] = []
         self.sound_bytes = 0
 
@@ -95,13 +105,19 @@ class InProcessTurnLog:
                 index += 1
                 if entry.seq > after:
                     yield entry
-            if tail.ended_at is not None:
+            if tail.ended_at is not None or tail.is_handed_over:
                 return
             await grown.wait()
 
     def last_seq(self, turn_id: UUID) -> int | None:
         tail = self._tails.get(turn_id)
         return tail.entries[-1].seq if tail is not None else None
+
+    def hand_over(self, turn_id: UUID) -> None:
+        tail = self._tails.pop(turn_id, None)
+        if tail is not None:
+            tail.is_handed_over = True
+            tail.grown.set()
 
     def forget(self, turn_ids: Iterable[UUID]) -> None:
         for turn_id in turn_ids:

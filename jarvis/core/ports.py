@@ -69,8 +69,18 @@ class LLM(Protocol):
         """
         ...
 
+    async def continues(self, model: str | None = None) -> bool:
+        """Tell whether the model goes on with the beginning of an answer (a prefill); raises as the above.
+
+        True only where that is known of the server, and of the model: others begin a second answer.
+        """
+        ...
+
     def stream(self, prompt: Sequence[PromptMessage], options: Options) -> AsyncGenerator[Chunk]:
         """Yield chunks until the model stops; the last one carries `finish`.
+
+        Where the prompt's last message is the assistant's, it is the beginning of the answer, and what comes
+        goes behind it as it is: only where the model `continues`, and best without white space at its end.
 
         Closing the generator (or cancelling its reader) closes the connection to the model within 1 s,
         before the first chunk too. Raises Unavailable (refused, reset, 5xx, `{"error"}`, no proper end; also
@@ -100,8 +110,12 @@ class TurnLog(Protocol):
         """Yield the events whose seq is above `after`, in order, as they come, up to the terminal one.
 
         Any number of readers; each gets every event. Raises NotFound("turn") where the log has
-        (or keeps) nothing of this turn.
+        (or keeps) nothing of this turn. Ends without a terminal event where the turn is handed over.
         """
+        ...
+
+    def hand_over(self, turn_id: UUID) -> None:
+        """Keep no more of a turn that another process goes on with; whoever reads it has its end here."""
         ...
 
     def last_seq(self, turn_id: UUID) -> int | None:

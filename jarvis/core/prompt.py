@@ -81,19 +81,23 @@ def fit(
     room: Room,
     estimate: TokenEstimate,
     memories: Sequence[Memory] = (),
+    begun: str = "",
 ) -> Fitted:
     """Fit all that is wanted of a turn's prompt into the model's window.
 
-    The system prompt and the user's message are always sent. What gives way first is old history: the newest
+    The system prompt and the user's message are always sent, and as the last message the beginning of the
+    answer, where it has begun. What gives way first is old history: the newest
     unbroken run that fits is sent, and for what is older stands the running summary, at the end of the system
     prompt, if there is one. A run begins where the summary ends, so that the prompt starts as it did the turn
     before. Then memories give way, the lowest score first; they stand before the user's text. A message
     without text is never sent.
-    Raises MessageTooLarge when the system prompt and the user's message alone do not fit.
+    Raises MessageTooLarge when what is always sent does not fit alone.
     """
     needed = estimate.overhead_tokens + estimate.message_tokens(text)
     if system:
         needed += estimate.message_tokens(system)
+    if begun:
+        needed += estimate.message_tokens(begun)
     if needed > room.budget:
         raise MessageTooLarge(
             f"Message and system prompt take about {math.ceil(needed)} tokens; "
@@ -101,7 +105,7 @@ def fit(
         )
     sizes = [measure(message.content) for message in history.messages]
     left = room.budget - needed
-    within = partial(_fit_within, system, history, sizes, text, memories, room, estimate)
+    within = partial(_fit_within, system, history, sizes, (text, begun), memories, room, estimate)
     fitted = within(left)
     for _ in range(REFITS):
         # What the estimate does not know may take the answer's reserve, but nothing beyond the window.
@@ -117,23 +121,30 @@ def _fit_within(
     system: str,
     history: History,
     sizes: Sequence[Size],
-    text: str,
+    exchange: tuple[str, str],
     memories: Sequence[Memory],
     room: Room,
     estimate: TokenEstimate,
     left: float,
 ) -> Fitted:
-    """Make the prompt with `left` tokens for what may give way; `sizes` are those of the history."""
+    """Make the prompt with `left` tokens for what may give way; `sizes` are those of the history.
+
+    `exchange` is the user's text, and how the answer begins.
+    """
+    text, begun = exchange
     recalled, cost = _fit_memories(memories, min(room.memories, left), estimate)
     past = _fit_history(history, sizes, room, left - cost, estimate, has_system=bool(system))
     head = "\n\n".join(filter(None, (system, past.summary)))
     last = f"{_block(recalled)}{text}"
-    size = total([*([measure(head)] if head else []), *past.sizes, measure(last)])
+    size = total(
+        [*([measure(head)] if head else []), *past.sizes, *map(measure, filter(None, (last, begun)))]
+    )
     return Fitted(
         messages=[
             *([PromptMessage(role="system", content=head)] if head else []),
             *past.sent,
             PromptMessage(role="user", content=last),
+            *([PromptMessage(role="assistant", content=begun)] if begun else []),
         ],
         report=ContextReport(
             budget_tokens=room.budget,

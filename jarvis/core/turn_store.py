@@ -24,6 +24,10 @@ from jarvis.core.types import (
     User,
 )
 
+SEQ_GAP = 1_000_000
+"""Added to the checkpointed seq of a turn whose process died. An attempt cannot have used so many:
+an answer has at most 2**18 bytes, and an event at least one of them."""
+
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn's row remembers, so that its answer can be told again."""
@@ -162,24 +166,28 @@ class TurnStore(Protocol):
         """Keep the body of a turn's first answer, to be given again as it is."""
         ...
 
-    async def start(self, user: User, turn_id: UUID) -> None:
-        """Turn `queued` into `running`."""
+    async def start(self, user: User, turn_id: UUID, *, owner: str) -> None:
+        """Turn `queued` into `running`, unless another process than `owner` answers for it by now."""
         ...
 
     async def history(self, turn: Turn, *, limit: int) -> History:
         """Read the newest `limit` messages before the turn's own, without earlier alternatives."""
         ...
 
-    async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int) -> None:
-        """Keep the text so far, in case this process dies; does nothing to a turn that has ended."""
+    async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int, owner: str) -> None:
+        """Keep the text so far, in case this process dies.
+
+        Does nothing to a turn that has ended, or that another process than `owner` answers for by now.
+        """
         ...
 
-    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome) -> StoredTurn:
+    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome, *, owner: str) -> StoredTurn:
         """Commit the answer and the turn's end in one transaction.
 
         Where the user's message has an answer, that becomes an alternative of the new one; a new one that
         failed or is empty becomes an alternative of it instead, unless that failed or is empty too.
         Idempotent: of a turn that has ended already, the stored end is returned and nothing is changed.
+        Likewise of one that another process than `owner` answers for by now: then it may not have ended.
         """
         ...
 
@@ -230,5 +238,26 @@ class TurnLeases(Protocol):
 
         They are those whose lease has ended, and those of other owners whose name starts with `predecessors`.
         They are leased to `owner` for a while, so that two sweepers never share one.
+        """
+        ...
+
+    async def take_over(
+        self,
+        user: User,
+        turn_id: UUID,
+        *,
+        said: str,
+        seq: int,
+        owner: str,
+        lease_s: float,
+        waiting: bool,
+    ) -> Turn | None:
+        """Begin to go on with a turn whose lease `owner` took, and otherwise do as TurnStore's `begin`.
+
+        From then on `said` is its text so far, told in a `resync` of that `seq`, and the row says so: should
+        this process die too, the next one knows.
+        None where it is not to be gone on with: it is not `owner`'s, has ended, or is to be cancelled; it is
+        spoken; or an earlier attempt has failed or was gone on with, so that a turn that brings every process
+        down does so twice at most.
         """
         ...

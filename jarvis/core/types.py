@@ -213,11 +213,15 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     title_is_settled: bool
     """False: the conversation is called after its first message, for want of a better title."""
     created_at: datetime
+    owner: str
+    """The process that answers for it, by its name in the turn's row."""
     history: History | None = None
     """What was said before, where it was read with the beginning."""
     once: Once | None = None
     last_seq: int = -1
-    """The newest of the attempt before, which failed; -1: this is the first."""
+    """The newest of the attempt before, which failed or whose process died; -1: this is the first."""
+    said: str | None = None
+    """How the answer begins that a process left when it died; None: no process did."""
 
 
 class TurnView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

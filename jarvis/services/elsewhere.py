@@ -1,4 +1,6 @@
-"""Turns that run in other processes: read from their tails, and from their rows whatever of those is lost."""
+"""Turns of other processes: read from their tails, and from their rows whatever of those is lost; cancelled;
+gone on with where their process has died.
+"""
 
 import asyncio
 import time
@@ -10,7 +12,7 @@ from jarvis.core.endings import retell
 from jarvis.core.errors import Unavailable
 from jarvis.core.events import LogEntry, Resync
 from jarvis.core.replicas import Hints, Tail, TurnHeard, TurnsCancelled, TurnTails
-from jarvis.core.turn_store import StoredTurn, TurnLeases, TurnStore
+from jarvis.core.turn_store import SEQ_GAP, StoredTurn, TurnLeases, TurnStore
 from jarvis.core.types import Once, Turn, User
 from jarvis.services.tender import LEASE_S
 
@@ -74,6 +76,25 @@ class Elsewhere:
         """Have it ended by whoever runs it: at once if it is told, else within its next look at the row."""
         await self._leases.request_cancel(user, turn_id)
         self._hints.tell(TurnsCancelled(turn_ids=[turn_id]))
+
+    async def take_over(
+        self, left: StoredTurn, *, owner: str, lease_s: float, waiting: bool, history_limit: int
+    ) -> Turn | None:
+        """Begin to go on with a turn that `owner` has the lease of; None where it is not to be gone on with.
+
+        It goes on behind its last word: white space after that belongs to the next token of many a model, and
+        is cut by some templates, so that it would come twice. History is read later, as of a turn that waits.
+        """
+        del history_limit
+        return await self._leases.take_over(
+            left.user,
+            left.id,
+            said=left.partial_text.rstrip(),
+            seq=left.checkpoint_seq + SEQ_GAP,
+            owner=owner,
+            lease_s=lease_s,
+            waiting=waiting,
+        )
 
     async def end_conversation(self, user: User, conversation_id: UUID, *, but: Once | None = None) -> None:
         """Have all ended that runs or waits in a conversation, but for the turn that was begun with `but`.

@@ -54,7 +54,8 @@ class ConversationFeed(TurnWatcher):
                 del self._subscribers[user.id]
 
     def turn_began(self, turn: Turn) -> None:
-        event = "created" if turn.command.conversation_id is None else "updated"
+        is_new = turn.command.conversation_id is None and turn.last_seq < 0
+        event = "created" if is_new else "updated"
         self.announce(turn.user, turn.conversation_id, event)
 
     def turn_ended(self, turn: Turn, status: MessageStatus, answer: str) -> None:

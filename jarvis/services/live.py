@@ -66,10 +66,11 @@ class LiveTurn:
         self.speech: SpokenAnswer | None = None
         self.terminal: Terminal | None = None
         self.checkpoint_seq = -1
-        self.text_chars = 0
-        self.told_chars = 0
+        said = turn.said or ""
+        self.text_chars = len(said)
+        self.told_chars = len(said)
         """How much of the text is in events up to `seq`; the rest is about to be."""
-        self._text: list[str] = []
+        self._text = [said]
         self._seq = -1
         self._verdict: MessageStatus | None = None
 
@@ -98,6 +99,11 @@ class LiveTurn:
     @property
     def verdict(self) -> MessageStatus | None:
         return self._verdict
+
+    @property
+    def adds_nothing(self) -> bool:
+        """Whether an answer that a process left when it died is no longer yet."""
+        return bool(self.turn.said) and self.text == self.turn.said
 
     def next_seq(self) -> int:
         self._seq += 1

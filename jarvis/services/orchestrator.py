@@ -11,6 +11,7 @@ from contextlib import aclosing
 from itertools import chain, repeat
 from typing import Protocol
 
+import anyio
 import msgspec
 from msgspec import UNSET
 
@@ -42,6 +43,9 @@ RECALLED = 12
 """Memories considered for a turn; how many are sent is a matter of room."""
 AT_HAND = 20
 """Messages before this one that are hardly ever dropped."""
+MODEL_WITHIN_S = 60.0
+"""How long a model may take to come back: where its server died, it most often starts with that."""
+MODEL_LOOK_S = 0.5
 STORE_RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -96,6 +100,22 @@ class Orchestrator:
             with contextlib.suppress(Unavailable, TimedOut):
                 await self._llm.window_tokens(name)
 
+    async def can_go_on(self, turn: Turn) -> bool:
+        """Wait for the model, and tell whether it answers a turn whose process died.
+
+        Where something was said already it is to go on with that.
+        """
+        model = turn.command.model or turn.conversation_model
+        with anyio.move_on_after(MODEL_WITHIN_S):
+            while True:
+                try:
+                    return await self._llm.continues(model) or not turn.said
+                except (Unavailable, TimedOut):
+                    await asyncio.sleep(MODEL_LOOK_S)
+                except JarvisError:
+                    return False  # it is not there any more
+        return False
+
     async def recall(self, user: User, command: ChatCommand) -> Recollection:
         """Return the memories to be told, if the turn wants any. Never raises."""
         if not command.use_memory:
@@ -105,7 +125,7 @@ class Orchestrator:
     def acknowledge(self, live: LiveTurn) -> None:
         """Say that the user's message is committed: the turn's first event.
 
-        Where this is not the first attempt, whoever heard the one before begins anew.
+        Where this is not the first attempt, whoever heard the one before begins anew, or with what was said.
         """
         turn = live.turn
         self._log.append(
@@ -120,7 +140,7 @@ class Orchestrator:
         )
         if turn.last_seq >= 0:
             live.go_on_after(turn.last_seq)
-            self._log.append(Resync(turn_id=turn.id, seq=live.next_seq(), text="", status="running"))
+            self._log.append(Resync(turn_id=turn.id, seq=live.next_seq(), text=live.text, status="running"))
 
     def notice(self, live: LiveTurn, code: str, detail: str, **waiting: float) -> None:
         """Tell of something degraded or waiting."""
@@ -138,6 +158,10 @@ class Orchestrator:
         """Stream the model's answer into the log. Raises JarvisError; what was said stays in `live`."""
         turn = live.turn
         options = self._options(turn)
+        if turn.said:
+            said_tokens = self._calibration.of(self._model(options)).text_tokens(turn.said)
+            left = max(1, options.max_tokens - round(said_tokens))
+            options = msgspec.structs.replace(options, max_tokens=left)
         fitted = await self._fit(live, options)
         self._log.append(Context.of(turn.id, live.next_seq(), live.report))
         self._memories.note_used(turn.user, [memory.id for memory in live.report.memories])
@@ -151,7 +175,7 @@ class Orchestrator:
         self, live: LiveTurn, fitted: prompt.Fitted, options: Options, speaker: Speaker | None = None
     ) -> None:
         deltas = Deltas(lambda text: self._emit_delta(live, text))
-        room_bytes = self._policy.max_answer_bytes
+        room_bytes = self._policy.max_answer_bytes - len(live.text.encode())
         try:
             async with aclosing(self._llm.stream(fitted.messages, options)) as chunks:
                 async for chunk in chunks:
@@ -202,6 +226,7 @@ class Orchestrator:
             history=history,
             memories=_not_at_hand(recollection.memories, history.messages),
             text=turn.command.text,
+            begun=turn.said or "",
             room=room,
             estimate=self._calibration.of(self._model(options)),
         )
@@ -222,7 +247,8 @@ class Orchestrator:
     async def store(self, live: LiveTurn) -> None:
         """Commit the turn's end, then say so: the terminal event is never made before the commit.
 
-        Tries again while the database is away, for as long as a turn may take.
+        Tries again while the database is away, for as long as a turn may take. Of a turn that another process
+        goes on with nothing is said: whoever reads it is to read on there.
         """
         status: MessageStatus = live.verdict or ("failed" if live.error else "complete")
         if live.speech is not None and live.speech.is_stopped:
@@ -234,7 +260,10 @@ class Orchestrator:
         except JarvisError as exc:
             self.give_up(live, exc)
         else:
-            if stored.checkpoint_seq != outcome.last_seq:  # it was taken over, and ended, by another process
+            if stored.message is None:  # it was taken over by another process, which goes on with it
+                self._log.hand_over(live.turn.id)
+                return
+            if stored.checkpoint_seq != outcome.last_seq:  # likewise, and ended there
                 self._tell_again(live, stored)
             live.go_on_after(stored.checkpoint_seq)
             event = terminal_event(stored)
@@ -262,7 +291,7 @@ class Orchestrator:
         delays = chain(STORE_RETRY_S, repeat(STORE_RETRY_S[-1]))
         while True:
             try:
-                return await self._store.finish(turn.user, turn.id, outcome)
+                return await self._store.finish(turn.user, turn.id, outcome, owner=turn.owner)
             except Unavailable:
                 if time.perf_counter() > give_up_at:
                     raise

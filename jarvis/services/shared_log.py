@@ -30,6 +30,9 @@ class SharedTurnLog:
     def last_seq(self, turn_id: UUID) -> int | None:
         return self._log.last_seq(turn_id)
 
+    def hand_over(self, turn_id: UUID) -> None:
+        self._log.hand_over(turn_id)  # its tail is the other process' by now
+
     def forget(self, turn_ids: Iterable[UUID]) -> None:
         """Forget them in every process."""
         ids = list(turn_ids)

@@ -1,21 +1,19 @@
-"""Ends the turns that nobody runs: those of processes that died, and those whose begin was never heard of."""
+"""Finds the turns that nobody runs, to be gone on with or ended: those of processes that died, and those
+whose begin was never heard of.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Literal, Protocol
 from uuid import UUID
 
 from jarvis.core.errors import JarvisError, NotFound
-from jarvis.core.turn_store import TurnLeases, TurnOutcome, TurnRef, TurnStore
+from jarvis.core.turn_store import SEQ_GAP, StoredTurn, TurnLeases, TurnOutcome, TurnRef, TurnStore
 
 PERIOD_S = 5.0
 LIMIT = 100
-SEQ_GAP = 1_000_000
-"""Added to the checkpointed seq of a turn whose process died. An attempt cannot have used so many:
-an answer has at most 2**18 bytes, and an event at least one of them."""
-
 DOUBT_S = 30.0
 """How long a begin of unknown outcome may still turn out to be stored: beyond a lease nothing is in doubt."""
 NOT_TOLD = {
@@ -31,7 +29,10 @@ class Reporter(Protocol):
 
 
 class Sweeper:
-    """Sweeps when told and every PERIOD_S; the first sweep finds what a predecessor here has left."""
+    """Sweeps when told and every PERIOD_S; the first sweep finds what a predecessor here has left.
+
+    `go_on` runs a turn whose lease is ours by then, and tells whether it does: what is not gone on with ends.
+    """
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Sweeper:
         owner: str,
         predecessors: str,
         live: Callable[[], list[UUID]],
+        go_on: Callable[[StoredTurn], Awaitable[bool]],
     ) -> None:
         self._store = store
         self._leases = leases
@@ -49,6 +51,7 @@ class Sweeper:
         self._owner = owner
         self._predecessors = predecessors
         self._live = live
+        self._go_on = go_on
         self._doubted: dict[TurnRef, float] = {}
         self._taken: list[TurnRef] = []
 
@@ -66,7 +69,7 @@ class Sweeper:
                 await asyncio.sleep(PERIOD_S)
 
     async def sweep(self) -> int:
-        """Return how many turns were ended; 0 while the database is away.
+        """Return how many turns nobody ran; 0 while the database is away.
 
         Cancelled, or left by the database, it goes on with what it has taken when it is called again.
         """
@@ -75,18 +78,23 @@ class Sweeper:
             self._taken += await self._leases.abandoned(
                 self._owner, self._live(), predecessors=self._predecessors, limit=LIMIT
             )
-            ended = len(self._taken)
+            self._taken.sort(key=lambda ref: ref.turn_id)  # those of a conversation in their order
+            found = len(self._taken)
             while self._taken:
-                with suppress(NotFound):  # deleted meanwhile
-                    await self._end(self._taken[-1], "interrupted")
-                self._taken.pop()
+                await self._go_on_or_end(self._taken[0])
+                del self._taken[0]
         except JarvisError:
             return 0  # the database is away: its own health check says so
         except Exception:  # noqa: BLE001 one defect must not end the sweeping
             self._taken.clear()
             self._reporter.exception("sweep_defect")
             return 0
-        return ended
+        return found
+
+    async def _go_on_or_end(self, ref: TurnRef) -> None:
+        with suppress(NotFound):  # deleted, now that it was found
+            if not await self._go_on(await self._store.get(ref.user, ref.turn_id)):
+                await self._end(ref, "interrupted")
 
     async def _end_doubted(self) -> None:
         for ref, since in list(self._doubted.items()):
@@ -112,4 +120,5 @@ class Sweeper:
                 metadata=None,
                 error=error,
             ),
+            owner=self._owner,
         )

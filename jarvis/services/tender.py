@@ -73,5 +73,5 @@ class Tender:
     async def _checkpoint(self, live: LiveTurn) -> None:
         text, seq = live.told, live.seq
         if seq > live.checkpoint_seq:
-            await self._store.checkpoint(live.turn.user, live.turn.id, text=text, seq=seq)
+            await self._store.checkpoint(live.turn.user, live.turn.id, text=text, seq=seq, owner=self._owner)
             live.checkpoint_seq = seq

@@ -45,10 +45,12 @@ class TurnReader:
                 async with aclosing(audible(live, self._log, after=min(after, live.seq))) as entries:
                     async for entry in entries:
                         yield entry
+                        if entry.terminal:
+                            return
+                        after = entry.seq
             finally:
                 live.listeners -= 1
                 live.unheard_since = time.perf_counter()
-            return
         stored = await self._store.get(user, turn_id)
         if stored.message is None:  # another process runs it, or died and the sweep will end it
             entries = self._elsewhere.follow(user, turn_id, after=after)

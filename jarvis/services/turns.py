@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 
 from jarvis.core.errors import Busy, Draining, InDoubt, JarvisError, Overloaded, TimedOut, Unavailable
 from jarvis.core.ports import TurnLog
-from jarvis.core.turn_store import KnownTurn, TurnLeases, TurnRef, TurnStore
+from jarvis.core.turn_store import KnownTurn, StoredTurn, TurnLeases, TurnRef, TurnStore
 from jarvis.core.types import AgainCommand, ChatCommand, Once, Turn, TurnView, User, new_id
 from jarvis.services.admission import Admission, Ticket
 from jarvis.services.elsewhere import Elsewhere
@@ -81,7 +81,13 @@ class Turns:
         self._reporter = reporter
         self._owner = f"{place}/{new_id()}"
         self._sweeper = Sweeper(
-            store, leases, reporter, owner=self._owner, predecessors=f"{place}/", live=self._live_ids
+            store,
+            leases,
+            reporter,
+            owner=self._owner,
+            predecessors=f"{place}/",
+            live=self._live_ids,
+            go_on=self._go_on,
         )
         self._limits = limits
         self._live: dict[UUID, LiveTurn] = {}
@@ -108,7 +114,7 @@ class Turns:
     async def running(self) -> AsyncGenerator[None]:
         """Own the tasks of all turns. At exit whatever still runs ends `interrupted`, and is stored.
 
-        What a predecessor in this place left running is ended before anybody can ask for it.
+        What a predecessor in this place left is gone on with, or ended, before anybody can ask for it.
         """
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
@@ -172,6 +178,14 @@ class Turns:
         # Not to be doubted: somebody else may run it by then.
         return await self._begin(ticket, None, partial(self._store.try_again, user, known.turn_id, once=once))
 
+    async def _go_on(self, left: StoredTurn) -> bool:
+        """Go on with a turn whose process died, once it has a place like any other; tell whether it runs."""
+        try:
+            ticket = self._enter(left.user, left.conversation_id)
+        except (Draining, Overloaded):
+            return False
+        return await self._begin(ticket, None, partial(self._elsewhere.take_over, left)) is not None
+
     def _enter(self, user: User, conversation_id: UUID | None, *, if_busy_reject: bool = False) -> Ticket:
         if self._draining or self._tasks is None:
             raise Draining
@@ -223,7 +237,7 @@ class Turns:
         live = self._live[turn.id] = LiveTurn(turn, recalling)
         self._all_ended.clear()
         if turn.last_seq >= 0:
-            self._log.forget([turn.id])  # of an attempt that failed
+            self._log.forget([turn.id])  # of an attempt that failed, or whose process died
         self._orchestrator.acknowledge(live)
         for watcher in self._watchers:
             watcher.turn_began(turn)
@@ -304,13 +318,10 @@ class Turns:
         try:
             try:
                 with live.scope:
-                    await self._wait_for_others(live)
-                    await self._wait_for_place(live, ticket)
-                    if waiting:
-                        await self._store.start(live.turn.user, live.turn.id)
-                    live.running_since = time.perf_counter()
-                    live.scope.deadline = anyio.current_time() + self._limits.turn_s
-                    await self._orchestrator.generate(live)
+                    if live.turn.said is None or await self._orchestrator.can_go_on(live.turn):
+                        await self._generate(live, ticket, waiting=waiting)
+                    else:
+                        live.end("interrupted")
                 if live.scope.cancelled_caught and live.verdict is None:
                     live.error = TimedOut(
                         "llm", f"The turn took longer than {self._limits.turn_s:g} seconds."
@@ -320,6 +331,8 @@ class Turns:
             except Exception:  # noqa: BLE001 a defect in one turn must not end the others
                 self._reporter.exception("turn_defect")
                 live.error = JarvisError(DEFECT)
+            if live.error is not None and live.adds_nothing:
+                live.end("interrupted")  # as it would have had nobody gone on with it
             with live.storing:
                 await self._orchestrator.store(live)
             if live.storing.cancelled_caught:
@@ -330,6 +343,16 @@ class Turns:
         finally:
             self._leave(live, ticket)
 
+    async def _generate(self, live: LiveTurn, ticket: Ticket, *, waiting: bool) -> None:
+        """Wait for the turn's place, and have it answered. Raises JarvisError."""
+        await self._wait_for_others(live)
+        await self._wait_for_place(live, ticket)
+        if waiting:
+            await self._store.start(live.turn.user, live.turn.id, owner=self._owner)
+        live.running_since = time.perf_counter()
+        live.scope.deadline = anyio.current_time() + self._limits.turn_s
+        await self._orchestrator.generate(live)
+
     def _leave(self, live: LiveTurn, ticket: Ticket) -> None:
         """Give the turn's place to the next one, and tell whoever watches."""
         if live.running_since is not None:
@@ -338,7 +361,7 @@ class Turns:
         del self._live[live.turn.id]
         live.close()
         self._admission.leave(ticket)
-        status = live.terminal.status if live.terminal else "failed"
+        status = live.terminal.status if live.terminal else "interrupted"  # it goes on elsewhere
         for watcher in self._watchers:
             watcher.turn_ended(live.turn, status, live.text)
         if not self._live:

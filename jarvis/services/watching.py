@@ -10,7 +10,7 @@ class TurnWatcher:
         """Its message is committed, and the model will be wanted."""
 
     def turn_ended(self, turn: Turn, status: MessageStatus, answer: str) -> None:
-        """Its end is stored, or was given up; `answer` is all that was said."""
+        """Its end is stored, or was given up, or is another process' now; `answer` is all that was said."""
 
     def all_ended(self) -> None:
         """No turn runs or waits any more."""

@@ -211,6 +211,15 @@ async def test_a_model_nobody_has_is_the_clients_fault_only_where_it_was_named(
             await collect(adapter)
 
 
+async def test_it_goes_on_with_the_beginning_of_an_answer(llm: LLM, server: ScriptedModel) -> None:
+    server.script(Script(text="Un deux trois\nquatre cinq"))
+    assert await llm.continues()
+    begun = [*PROMPT, PromptMessage(role="assistant", content="Un deux trois")]
+    text = "".join([chunk.text async for chunk in llm.stream(begun, OPTIONS)])
+    assert text == "\nquatre cinq"
+    assert [message.role for message in server.log.generating[-1].messages] == ["system", "user", "assistant"]
+
+
 async def test_models_are_listed(llm: LLM) -> None:
     listed = await llm.models()
     assert [(model.name, model.default) for model in listed] == [

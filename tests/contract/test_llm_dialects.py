@@ -195,6 +195,54 @@ async def test_where_the_window_is_found(answer: tuple[int, bytes], window: int)
         assert await llm.window_tokens() == window
 
 
+def listed(owner: str) -> bytes:
+    return json.dumps({"object": "list", "data": [{"id": "m", "owned_by": owner}]}).encode()
+
+
+CONTINUING = {
+    "vLLM": ((404, b""), listed("vllm"), True),
+    "llama-server": ((200, props(512)), listed("llamacpp"), True),
+    "OpenAI": ((404, b""), listed("openai"), False),
+    "no owners": ((404, b""), LISTED, False),
+}
+
+
+@pytest.mark.parametrize(("told", "models", "continues"), CONTINUING.values(), ids=CONTINUING)
+async def test_which_servers_continue(told: tuple[int, bytes], models: bytes, *, continues: bool) -> None:
+    async with (
+        canned({"/v1/models": (200, models), "/props": told}) as server,
+        OpenAICompatible(f"{server.url}/v1", "m") as llm,
+    ):
+        assert await llm.continues() == continues
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "continues"),
+    [(None, True), (["completion"], True), (["completion", "thinking"], False)],
+    ids=["an old Ollama", "plain", "thinking"],
+)
+async def test_which_of_ollamas_models_continue(capabilities: list[str] | None, *, continues: bool) -> None:
+    shown = json.dumps({"model_info": {}, "capabilities": capabilities}).encode()
+    async with canned({"/api/show": (200, shown)}) as server, Ollama(server.url, "m") as llm:
+        assert await llm.continues() == continues
+
+
+async def test_the_beginning_of_an_answer_is_asked_to_be_continued() -> None:
+    answers = {
+        "/v1/models": (200, listed("vllm")),
+        "/v1/chat/completions": (200, events(said("a", reason="stop"))),
+    }
+    async with canned(answers) as server, OpenAICompatible(f"{server.url}/v1", "m") as llm:
+        await collect(llm)
+        begun = [*PROMPT, PromptMessage(role="assistant", content="Once")]
+        async for _ in llm.stream(begun, OPTIONS):
+            pass
+    plain, continued = (json.loads(body) for body in server.bodies[-2:])
+    assert "continue_final_message" not in plain
+    assert (continued["continue_final_message"], continued["add_generation_prompt"]) == (True, False)
+    assert continued["messages"][-1] == {"role": "assistant", "content": "Once"}
+
+
 async def test_a_server_that_tells_no_window_is_taken_to_have_8192() -> None:
     async with canned({}) as server, OpenAICompatible(f"{server.url}/v1", "m") as llm:
         assert await llm.window_tokens() == 8192

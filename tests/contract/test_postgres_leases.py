@@ -33,7 +33,7 @@ async def test_renewing_tells_which_turns_somebody_asked_to_cancel(
 
     live = [asked.id, other.id, elsewhere.id]
     assert await leases.renew(OWNER, live, 60) == Renewal(cancelled=[asked.id], lost=[elsewhere.id])
-    await store.finish(user, asked.id, complete())
+    await store.finish(user, asked.id, complete(), owner=OWNER)
     renewal = await leases.renew(OWNER, [*live, unknown := new_id()], 60)
     assert renewal.cancelled == []
     assert set(renewal.lost) == {asked.id, elsewhere.id, unknown}
@@ -110,7 +110,7 @@ async def test_all_of_a_conversation_is_cancelled_but_what_the_key_began(
         await begin(store, user, conversation_id=place, once=once),
         await begin(store, user, conversation_id=place),
     )
-    await store.finish(user, ended.id, complete())
+    await store.finish(user, ended.id, complete(), owner=OWNER)
     elsewhere = await begin(store, user)
 
     assert await leases.cancel_in(stranger, place) == []
@@ -136,7 +136,7 @@ async def test_a_conversation_is_busy_elsewhere_while_the_owner_lives(
     later = await begin(store, user, conversation_id=place)
     assert await leases.is_busy_elsewhere(user, place, owner=OWNER, lease_s=10, before=later.id)
     assert not await leases.is_busy_elsewhere(user, place, owner="box/2", lease_s=10, before=turn.id)
-    await store.finish(user, turn.id, complete())
+    await store.finish(user, turn.id, complete(), owner="box/2")
     assert not await is_busy(user, OWNER)
 
 

@@ -124,7 +124,7 @@ async def test_running_turns_wait_and_those_not_to_be_saved_are_passed_over(
     assert await memories.remember(user, episode_of, limit=9) == 1
     assert (await memories.page(user, limit=9)).memories == []
     failed = TurnOutcome(status="failed", text="", last_seq=1, metadata=None)
-    await PostgresTurns(database).finish(user, turn.id, failed)
+    await PostgresTurns(database).finish(user, turn.id, failed, owner=turn.owner)
     assert await memories.remember(user, episode_of, limit=9) == 1
     assert contents((await memories.page(user, limit=9)).memories) == ["still running"]
 

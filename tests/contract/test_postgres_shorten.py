@@ -43,7 +43,7 @@ async def begin(store: PostgresTurns, user: User, text: str = "Hello", *, after:
 
 async def answered(store: PostgresTurns, user: User, text: str = ANSWER) -> Turn:
     turn = await begin(store, user)
-    await store.finish(user, turn.id, complete(text))
+    await store.finish(user, turn.id, complete(text), owner="box/1")
     return turn
 
 
@@ -125,7 +125,7 @@ async def test_again_further_but_never_back(store: PostgresTurns, user: User) ->
 
 async def test_a_turn_that_runs_is_left_alone(store: PostgresTurns, user: User) -> None:
     turn = await begin(store, user)
-    await store.checkpoint(user, turn.id, text=ANSWER, seq=3)
+    await store.checkpoint(user, turn.id, text=ANSWER, seq=3, owner="box/1")
     before = await store.get(user, turn.id)
     assert await store.shorten(user, turn.id, HEARD) == before
     assert before.message is None

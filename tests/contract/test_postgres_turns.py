@@ -1,6 +1,7 @@
 """TurnStore on a real Postgres."""
 
 import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -145,14 +146,14 @@ async def test_begin_in_a_strangers_conversation_is_not_found_and_takes_no_place
 async def test_a_waiting_turn_is_queued_until_it_starts(store: PostgresTurns, user: User) -> None:
     turn = await begin(store, user, waiting=True)
     assert (await store.get(user, turn.id)).status == "queued"
-    await store.start(user, turn.id)
+    await store.start(user, turn.id, owner=OWNER)
     assert (await store.get(user, turn.id)).status == "running"
 
 
 async def test_start_does_not_revive_a_turn_that_has_ended(store: PostgresTurns, user: User) -> None:
     turn = await begin(store, user, waiting=True)
-    await store.finish(user, turn.id, interrupted())
-    await store.start(user, turn.id)
+    await store.finish(user, turn.id, interrupted(), owner=OWNER)
+    await store.start(user, turn.id, owner=OWNER)
     assert (await store.get(user, turn.id)).status == "interrupted"
 
 
@@ -160,8 +161,8 @@ async def test_finish_stores_the_answer_beside_its_question(
     database: Database, store: PostgresTurns, user: User
 ) -> None:
     turn = await begin(store, user)
-    await store.checkpoint(user, turn.id, text="H", seq=3)
-    ended = await store.finish(user, turn.id, complete())
+    await store.checkpoint(user, turn.id, text="H", seq=3, owner=OWNER)
+    ended = await store.finish(user, turn.id, complete(), owner=OWNER)
 
     assert ended.status == "complete"
     assert ended.message is not None
@@ -184,8 +185,8 @@ async def test_finish_again_changes_nothing_and_tells_the_stored_end(
     database: Database, store: PostgresTurns, user: User
 ) -> None:
     turn = await begin(store, user)
-    first = await store.finish(user, turn.id, complete())
-    assert await store.finish(user, turn.id, interrupted("other")) == first
+    first = await store.finish(user, turn.id, complete(), owner=OWNER)
+    assert await store.finish(user, turn.id, interrupted("other"), owner=OWNER) == first
     assert await rows(database, user, "SELECT count(*) FROM messages") == [(2,)]
 
 
@@ -194,7 +195,7 @@ async def test_of_many_finishes_at_once_one_wins_and_all_tell_the_same(
 ) -> None:
     turn = await begin(store, user)
     told: list[StoredTurn] = await asyncio.gather(
-        *(store.finish(user, turn.id, complete(f"answer {n}")) for n in range(10))
+        *(store.finish(user, turn.id, complete(f"answer {n}"), owner=OWNER) for n in range(10))
     )
     assert all(one == told[0] for one in told)
     assert await rows(database, user, "SELECT count(*) FROM messages") == [(2,)]
@@ -204,7 +205,7 @@ async def test_a_turn_that_ended_without_text_keeps_an_empty_message_and_its_err
     store: PostgresTurns, user: User
 ) -> None:
     turn = await begin(store, user)
-    ended = await store.finish(user, turn.id, interrupted())
+    ended = await store.finish(user, turn.id, interrupted(), owner=OWNER)
     assert ended.message is not None
     assert (ended.message.content, ended.message.status) == ("", "interrupted")
     assert ended.error == {"code": "draining", "message": "x"}
@@ -214,15 +215,15 @@ async def test_a_turn_that_ended_without_text_keeps_an_empty_message_and_its_err
 
 async def test_a_checkpoint_keeps_the_text_so_far(store: PostgresTurns, user: User) -> None:
     turn = await begin(store, user)
-    await store.checkpoint(user, turn.id, text="So far", seq=12)
+    await store.checkpoint(user, turn.id, text="So far", seq=12, owner=OWNER)
     stored = await store.get(user, turn.id)
     assert (stored.partial_text, stored.checkpoint_seq, stored.message) == ("So far", 12, None)
 
 
 async def test_a_checkpoint_after_the_end_does_nothing(store: PostgresTurns, user: User) -> None:
     turn = await begin(store, user)
-    ended = await store.finish(user, turn.id, complete())
-    await store.checkpoint(user, turn.id, text="late", seq=99)
+    ended = await store.finish(user, turn.id, complete(), owner=OWNER)
+    await store.checkpoint(user, turn.id, text="late", seq=99, owner=OWNER)
     assert await store.get(user, turn.id) == ended
 
 
@@ -231,9 +232,9 @@ async def test_history_is_the_newest_before_the_turn_and_counts_all(
     store: PostgresTurns, user: User, limit: int
 ) -> None:
     turn = await begin(store, user, "u0")
-    await store.finish(user, turn.id, complete("a0"))
+    await store.finish(user, turn.id, complete("a0"), owner=OWNER)
     turn = await begin(store, user, "u1", conversation_id=turn.conversation_id)
-    await store.finish(user, turn.id, complete("a1"))
+    await store.finish(user, turn.id, complete("a1"), owner=OWNER)
     turn = await begin(store, user, "u2", conversation_id=turn.conversation_id)
     await begin(store, user, "u3", conversation_id=turn.conversation_id, waiting=True)
 
@@ -258,15 +259,15 @@ async def begin_again(store: PostgresTurns, turn: Turn, **changes: Any) -> Turn:
 
 async def test_to_begin_again_takes_no_place_and_asks_as_before(store: PostgresTurns, user: User) -> None:
     first = await begin(store, user, "u0")
-    await store.finish(user, first.id, complete("a0"))
+    await store.finish(user, first.id, complete("a0"), owner=OWNER)
     second = await begin(store, user, "u1", conversation_id=first.conversation_id)
-    await store.finish(user, second.id, complete("a1"))
+    await store.finish(user, second.id, complete("a1"), owner=OWNER)
     again = await begin_again(store, second, temperature=0.3)
     assert (again.user_message_id, again.user_position) == (second.user_message_id, 2)
     assert (again.command.text, again.command.temperature) == ("u1", 0.3)
     assert again.history is not None
     assert [message.content for message in again.history.messages] == ["u0", "a0"]
-    stored = await store.finish(user, again.id, complete("a1 again"))
+    stored = await store.finish(user, again.id, complete("a1 again"), owner=OWNER)
     assert stored.message is not None
     assert stored.message.alternative_of is None
     third = await begin(store, user, "u2", conversation_id=first.conversation_id)
@@ -283,9 +284,9 @@ async def test_to_begin_again_in_a_strangers_conversation_is_not_found(
 
 async def test_history_leaves_earlier_alternatives_out(store: PostgresTurns, user: User) -> None:
     first = await begin(store, user, "u0")
-    await store.finish(user, first.id, complete("a0"))
+    await store.finish(user, first.id, complete("a0"), owner=OWNER)
     again = await begin_again(store, first)
-    await store.finish(user, again.id, complete("a0 again"))
+    await store.finish(user, again.id, complete("a0 again"), owner=OWNER)
     turn = await begin(store, user, "u1", conversation_id=first.conversation_id)
     history = await store.history(turn, limit=2)
     assert [message.content for message in history.messages] == ["u0", "a0 again"]
@@ -297,9 +298,9 @@ async def test_a_strangers_turn_is_not_found(
     store: PostgresTurns, user: User, stranger: User, method: str
 ) -> None:
     turn = await begin(store, user)
-    arguments = (complete(),) if method == "finish" else ()
+    finish = partial(store.finish, outcome=complete(), owner=OWNER)
     with pytest.raises(NotFound):
-        await getattr(store, method)(stranger, turn.id, *arguments)
+        await {"get": store.get, "finish": finish}[method](stranger, turn.id)
     assert (await store.get(user, turn.id)).status == "running"
 
 
@@ -320,7 +321,7 @@ async def test_begin_and_finish_are_three_round_trips_each(database_url: str) ->
         assert opening.startswith("BEGIN; SET LOCAL ROLE jarvis_app; SET LOCAL jarvis.user_id = ")
         assert (statement[:4], commit) == ("WITH", "COMMIT")
         asked.clear()
-        await store.finish(user, turn.id, complete())
+        await store.finish(user, turn.id, complete(), owner=OWNER)
         assert len(asked) == 3
 
 
@@ -329,16 +330,16 @@ async def test_text_that_would_overflow_the_search_index_is_stored_whole(
 ) -> None:
     turn = await begin(store, user)
     text = " ".join(f"word{n}é" for n in range(150_000))  # no word twice
-    ended = await store.finish(user, turn.id, complete(text))
+    ended = await store.finish(user, turn.id, complete(text), owner=OWNER)
     assert (await store.get(user, turn.id)).message == ended.message
 
 
 @pytest.mark.parametrize("limit", [1, 3, 200])
 async def test_a_begin_can_bring_the_history_along(store: PostgresTurns, user: User, limit: int) -> None:
     first = await begin(store, user)
-    await store.finish(user, first.id, complete("one"))
+    await store.finish(user, first.id, complete("one"), owner=OWNER)
     second = await begin(store, user, conversation_id=first.conversation_id)
-    await store.finish(user, second.id, complete("two"))
+    await store.finish(user, second.id, complete("two"), owner=OWNER)
     third = await begin(store, user, conversation_id=first.conversation_id, history_limit=limit)
     assert third.history == await store.history(third, limit=limit)
     assert third.history is not None

@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from jarvis.adapters.openai import OpenAICompatible
+from jarvis.core.ports import Options, PromptMessage
 from jarvis.embedded.data_dir import DataDir
 from jarvis.embedded.llama import Endpoint, start_llama
 from jarvis.embedded.supervisor import Supervisor
@@ -55,6 +57,19 @@ async def ask(endpoint: Endpoint, question: str, *, max_tokens: int = 32) -> str
 )
 async def test_it_answers(endpoint: Endpoint, question: str, word: str) -> None:
     assert word in await ask(endpoint, question)
+
+
+async def test_it_goes_on_with_the_beginning_of_an_answer(endpoint: Endpoint) -> None:
+    prompt = [
+        PromptMessage(role="user", content="List the seven days of the week in English, one per line."),
+        PromptMessage(role="assistant", content="Monday\nTuesday\nWednesday"),
+    ]
+    async with OpenAICompatible(endpoint.url, endpoint.model, uds=str(endpoint.uds)) as llm:
+        assert await llm.continues()
+        answer = llm.stream(prompt, Options(temperature=0, max_tokens=32))
+        text = "".join([chunk.text async for chunk in answer])
+    assert text.startswith("\nThursday\nFriday\nSaturday\nSunday")
+    assert "Monday" not in text
 
 
 async def test_it_names_its_model(endpoint: Endpoint) -> None:

@@ -210,9 +210,8 @@ async def _of_other_processes(stand: Stand) -> None:
         )
         assert isinstance(turn, Turn)
         if state == "ended elsewhere":
-            await store.finish(
-                anna, turn.id, TurnOutcome(status="complete", text=CANARY, last_seq=3, metadata=None)
-            )
+            outcome = TurnOutcome(status="complete", text=CANARY, last_seq=3, metadata=None)
+            await store.finish(anna, turn.id, outcome, owner=turn.owner)
         stand.theirs |= {f"turn {state}": str(turn.id), f"conversation {state}": str(turn.conversation_id)}
     stand.theirs["user"] = str(id_)
 

@@ -30,6 +30,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     num_ctx: int | None = None
     dimensions: int | None = None
     stream: bool = False
+    prefill: str = ""
+    """The beginning of the answer, where the request has it go on with one."""
     body: dict[str, object] = {}
 
     @property

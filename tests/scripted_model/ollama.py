@@ -109,6 +109,7 @@ def _generating(
         max_tokens=_integer(options, "num_predict"),
         num_ctx=_integer(options, "num_ctx"),
         stream=stream,
+        prefill=messages[-1].content if messages and messages[-1].role == "assistant" else "",
         body=body,
     )
 

@@ -33,6 +33,8 @@ class ChatBody(msgspec.Struct, frozen=True, kw_only=True):
     stream_options: StreamOptions | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
+    continue_final_message: bool = False
+    add_generation_prompt: bool = True
 
 
 class EmbeddingsBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,8 @@ class EmbeddingsBody(msgspec.Struct, frozen=True, kw_only=True):
 
 def chat_call(path: str, body: dict[str, object]) -> Call:
     asked = msgspec.convert(body, ChatBody)
+    if asked.continue_final_message and asked.add_generation_prompt:
+        raise Malformed("continue_final_message and add_generation_prompt exclude each other")
     return Call(
         kind="chat",
         path=path,
@@ -52,6 +56,7 @@ def chat_call(path: str, body: dict[str, object]) -> Call:
         options={name: value for name, value in body.items() if name not in {"model", "messages"}},
         max_tokens=asked.max_completion_tokens or asked.max_tokens,
         stream=asked.stream is True,
+        prefill=_text(asked.messages[-1].content) if asked.continue_final_message else "",
         body=body,
     )
 

@@ -83,6 +83,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     The text is `text`, else `tokens` words "w0 w1 ...", else "You said: <last user message>". A token
     is a word with the white space before it. `tokens_per_s` None is as fast as possible. The stream waits at
     `gate` before token `gate_at_token`. Positions beyond the last token mean after it.
+    A request with the text's beginning gets what is behind that, and positions count from there; one with
+    another beginning gets all of the text.
     """
 
     text: str | None = None

@@ -184,6 +184,8 @@ def _pieces(call: Call, script: Script) -> tuple[tuple[str, ...], str]:
         pieces = numbered_words(script.tokens)
     else:
         pieces = tokenise(f"You said: {call.last_user_message}")
+    if call.prefill:
+        pieces = tokenise("".join(pieces).removeprefix(call.prefill))
     # Ollama takes a num_predict of -1 or -2 as no limit.
     if call.max_tokens is not None and 0 <= call.max_tokens < len(pieces):
         return pieces[: call.max_tokens], "length"

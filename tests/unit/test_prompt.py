@@ -404,3 +404,19 @@ def test_memories_and_summary_get_a_share_of_the_window() -> None:
 def test_the_stable_part_of_the_system_prompt_comes_first() -> None:
     assert system_text("persona", None) == "persona"
     assert system_text("persona", "today") == "persona\n\ntoday"
+
+
+def test_the_beginning_of_an_answer_is_sent_last_and_counted() -> None:
+    begun = SAMPLES[0] * 4
+    window = room(400, max_tokens=100)
+    history = talk(*(f"{n} {SAMPLES[0]}" for n in range(40)))
+    plain = fit(system="Be brief.", history=history, text="Hi", room=window, estimate=UNLEARNT)
+    fitted = fit(system="Be brief.", history=history, text="Hi", begun=begun, room=window, estimate=UNLEARNT)
+    assert fitted.messages[-2:] == [
+        PromptMessage(role="user", content="Hi"),
+        PromptMessage(role="assistant", content=begun),
+    ]
+    assert fitted.report.prompt_tokens <= window.budget
+    assert fitted.report.history.sent < plain.report.history.sent
+    with pytest.raises(MessageTooLarge):
+        fit(system="", history=talk(), text="Hi", begun=begun * 9, room=window, estimate=UNLEARNT)

@@ -153,6 +153,9 @@ class NotToBeAsked:
     async def window_tokens(self, model: str | None = None) -> NoReturn:
         raise AssertionError(model)
 
+    async def continues(self, model: str | None = None) -> NoReturn:
+        raise AssertionError(model)
+
     async def stream(self, prompt: Sequence[PromptMessage], options: Options) -> AsyncGenerator[Chunk]:
         raise AssertionError(prompt, options)
         yield

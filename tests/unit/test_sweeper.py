@@ -36,8 +36,8 @@ class Store:
             ending=None,
         )
 
-    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome) -> None:
-        assert (user, turn_id in self._ended_ids) == (REF.user, False)
+    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome, *, owner: str) -> None:
+        assert (user, turn_id in self._ended_ids, owner) == (REF.user, False, "box/1")
         await self.may_end.acquire()
         self._ended_ids.add(turn_id)
         self.ended.append(outcome.status)
@@ -45,6 +45,11 @@ class Store:
     async def abandoned(self, *_: Any, **__: Any) -> list[TurnRef]:
         taken, self._abandoned = self._abandoned, []
         return taken
+
+
+async def never(left: StoredTurn) -> bool:
+    del left
+    return False
 
 
 class Reporter:
@@ -60,6 +65,7 @@ def sweeper_of(store: Store, live: list[UUID]) -> Sweeper:
         owner="box/1",
         predecessors="box/",
         live=lambda: live,
+        go_on=never,
     )
 
 

@@ -163,3 +163,15 @@ async def test_of_a_long_speech_only_the_newest_sound_is_kept(monkeypatch: pytes
     spoken = [msgspec.json.decode(entry.data, type=AudioResponse) for entry in entries[:-1]]
     assert [one.text for one in spoken] == [f"Sentence {seq}." for seq in range(5)]
     assert [len(one.data) for one in spoken] == [0, 0, 0, 1_000, 1_000]
+
+
+async def test_readers_of_a_turn_that_is_handed_over_have_its_end_here() -> None:
+    log, turn_id = InProcessTurnLog(), new_id()
+    log.append(delta(turn_id, 0))
+    reading = asyncio.create_task(seqs(log, turn_id))
+    await asyncio.sleep(0)
+    log.append(delta(turn_id, 1))
+    log.hand_over(turn_id)
+    assert await reading == [0, 1]
+    assert log.last_seq(turn_id) is None
+    log.hand_over(turn_id)

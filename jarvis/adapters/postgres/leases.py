@@ -3,15 +3,21 @@
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
+
 from jarvis.adapters.postgres import lease_statements as statements
 from jarvis.adapters.postgres.database import Database
+from jarvis.adapters.postgres.takeover_statements import TAKE_OVER, TakeOver
 from jarvis.adapters.postgres.turn_statements import OfTurn
 from jarvis.core.errors import NotFound
 from jarvis.core.turn_store import Renewal, TurnRef
-from jarvis.core.types import Once, User
+from jarvis.core.types import ChatCommand, Once, Turn, User
 
 TAKEOVER_LEASE_S = 30.0
 """How long a sweeper has for what it took; then the next one may take it."""
+
+
+_command_of = msgspec.json.Decoder(ChatCommand).decode
 
 
 class PostgresLeases:
@@ -68,3 +74,45 @@ class PostgresLeases:
         async with self._database.transaction(None) as transaction:
             rows = await transaction.all(statements.TAKE_ABANDONED, take)
         return [TurnRef(turn_id=row.turn_id, user=User(id=row.user_id, name=row.username)) for row in rows]
+
+    async def take_over(
+        self,
+        user: User,
+        turn_id: UUID,
+        *,
+        said: str,
+        seq: int,
+        owner: str,
+        lease_s: float,
+        waiting: bool,
+    ) -> Turn | None:
+        wanted = TakeOver(
+            user_id=user.id,
+            turn_id=turn_id,
+            owner=owner,
+            status="queued" if waiting else "running",
+            lease=timedelta(seconds=lease_s),
+            said=said,
+            seq=seq,
+        )
+        async with self._database.transaction(user) as transaction:
+            taken = await transaction.first(TAKE_OVER, wanted)
+        if taken is None:
+            return None
+        once = Once(key=taken.key, fingerprint=taken.fingerprint) if taken.key and taken.fingerprint else None
+        return Turn(
+            id=turn_id,
+            user=user,
+            conversation_id=taken.conversation_id,
+            user_message_id=taken.message_id,
+            user_position=taken.position,
+            command=_command_of(taken.request),
+            conversation_model=taken.model,
+            conversation_system_prompt=taken.system_prompt,
+            title_is_settled=taken.title_is_settled,
+            created_at=taken.created_at,
+            owner=owner,
+            once=once,
+            last_seq=seq - 1,
+            said=said,
+        )

@@ -27,9 +27,22 @@ _null = sa.null()
 IS_LIVE = sa.literal_column("turns.status IN ('queued', 'running')", sa.Boolean)
 
 
-class Finished(msgspec.Struct, frozen=True, kw_only=True):
+OF_TURN = (turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid))
+IS_HELD = (*OF_TURN, turns.c.lease_owner == bind("owner", Text), IS_LIVE)
+
+
+class OfTurn(msgspec.Struct, frozen=True, kw_only=True):
     user_id: UUID
     turn_id: UUID
+
+
+class Owned(OfTurn, frozen=True, kw_only=True):
+    """For what only the process that answers for the turn may do: `owner` is its name in the row."""
+
+    owner: str
+
+
+class Finished(Owned, frozen=True, kw_only=True):
     message_id: UUID
     status: str
     text: str
@@ -57,7 +70,7 @@ def _finish() -> sa.SelectBase:
     """
     ended = (
         sa.update(turns)
-        .where(turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid), IS_LIVE)
+        .where(*IS_HELD)
         .values(
             status=sa.cast(bind("status", Text), turn_status),
             assistant_message_id=bind("message_id", Uuid),
@@ -178,11 +191,6 @@ def _displaces(standing: sa.FromClause) -> sa.ColumnElement[bool]:
 FINISH = Statement(_finish(), arguments=Finished, row=Ended)
 
 
-class OfTurn(msgspec.Struct, frozen=True, kw_only=True):
-    user_id: UUID
-    turn_id: UUID
-
-
 class TurnRow(NamedTuple):
     conversation_id: UUID
     user_message_id: UUID
@@ -192,8 +200,6 @@ class TurnRow(NamedTuple):
     error: str | None
     ending: str | None
 
-
-OF_TURN = (turns.c.id == bind("turn_id", Uuid), turns.c.user_id == bind("user_id", Uuid))
 
 GET = Statement(
     sa.select(
@@ -285,15 +291,15 @@ def touch(update: sa.Update) -> sa.SelectBase:
 START = Statement(
     touch(
         sa.update(turns)
-        .where(*OF_TURN, sa.literal_column("turns.status = 'queued'", sa.Boolean))
+        .where(*IS_HELD, sa.literal_column("turns.status = 'queued'", sa.Boolean))
         .values(status=sa.cast(constant("'running'"), turn_status), started_at=_now)
     ),
-    arguments=OfTurn,
+    arguments=Owned,
     row=Touched,
 )
 
 
-class Checkpoint(OfTurn, frozen=True, kw_only=True):
+class Checkpoint(Owned, frozen=True, kw_only=True):
     text: str
     seq: int
 
@@ -301,7 +307,7 @@ class Checkpoint(OfTurn, frozen=True, kw_only=True):
 CHECKPOINT = Statement(
     touch(
         sa.update(turns)
-        .where(*OF_TURN, IS_LIVE)
+        .where(*IS_HELD)
         .values(partial_text=bind("text", Text), checkpoint_seq=bind("seq", sa.BigInteger))
     ),
     arguments=Checkpoint,

@@ -93,6 +93,7 @@ class PostgresTurns:
                 conversation_system_prompt=begun.system_prompt,
                 title_is_settled=begun.title_is_settled,
                 created_at=begun.created_at,
+                owner=owner,
                 once=once,
             )
             standing = SummaryRow(begun.summary, begun.summary_upto)
@@ -146,6 +147,7 @@ class PostgresTurns:
                 conversation_system_prompt=last.system_prompt,
                 title_is_settled=last.title_is_settled,
                 created_at=last.created_at,
+                owner=owner,
                 once=once,
             )
             standing = SummaryRow(last.summary, last.summary_upto)
@@ -188,6 +190,7 @@ class PostgresTurns:
                 conversation_system_prompt=again.system_prompt,
                 title_is_settled=again.title_is_settled,
                 created_at=again.created_at,
+                owner=owner,
                 once=once,
                 last_seq=again.last_seq,
             )
@@ -206,24 +209,26 @@ class PostgresTurns:
         async with self._database.transaction(user) as transaction:
             await transaction.first(key_statements.KEEP_ANSWER, keep)
 
-    async def start(self, user: User, turn_id: UUID) -> None:
+    async def start(self, user: User, turn_id: UUID, *, owner: str) -> None:
+        start = statements.Owned(user_id=user.id, turn_id=turn_id, owner=owner)
         async with self._database.transaction(user) as transaction:
-            await transaction.first(statements.START, statements.OfTurn(user_id=user.id, turn_id=turn_id))
+            await transaction.first(statements.START, start)
 
     async def history(self, turn: Turn, *, limit: int) -> History:
         async with self._database.transaction(turn.user) as transaction:
             wanted = OneConversation(user_id=turn.user.id, conversation_id=turn.conversation_id)
             return await _history(transaction, turn, await transaction.first(SUMMARY, wanted), limit)
 
-    async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int) -> None:
-        checkpoint = statements.Checkpoint(user_id=user.id, turn_id=turn_id, text=text, seq=seq)
+    async def checkpoint(self, user: User, turn_id: UUID, *, text: str, seq: int, owner: str) -> None:
+        checkpoint = statements.Checkpoint(user_id=user.id, turn_id=turn_id, owner=owner, text=text, seq=seq)
         async with self._database.transaction(user) as transaction:
             await transaction.first(statements.CHECKPOINT, checkpoint)
 
-    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome) -> StoredTurn:
+    async def finish(self, user: User, turn_id: UUID, outcome: TurnOutcome, *, owner: str) -> StoredTurn:
         finished = statements.Finished(
             user_id=user.id,
             turn_id=turn_id,
+            owner=owner,
             message_id=new_id(),
             status=outcome.status,
             text=outcome.text,
