@@ -127,7 +127,7 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        weather = self._next.popleft() if self._next else self.weather
+        chosen = self._next.popleft() if self._next else None
         try:
             opened = await self._open()
         except OSError:
@@ -136,7 +136,11 @@ class Proxy:
         except asyncio.CancelledError:
             writer.transport.abort()
             raise
-        passage = _Passage((reader, writer), opened, weather, self._may_cut)
+        if self._listener is None or not self._listener.is_serving():
+            _reset(writer)  # refused meanwhile
+            _reset(opened[1])
+            return
+        passage = _Passage((reader, writer), opened, chosen or self.weather, self._may_cut)
         self._passages.add(passage)
         try:
             await passage.run()

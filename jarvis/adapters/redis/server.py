@@ -1,8 +1,8 @@
 """A Redis (or Valkey) server that may leave and return at any time: connections, deadlines, errors."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -21,7 +21,7 @@ REFUSED = "Redis refuses the user or the password."
 Client: TypeAlias = Any
 """redis.asyncio.Redis, whose types say little."""
 ERRORS: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
-"""All that a call to the client raises, beside cancellation."""
+"""All that a call to the client raises, beside cancellation and what _errors says."""
 
 
 class RedisServer:
@@ -52,11 +52,12 @@ class RedisServer:
         if self._is_away:
             raise Unavailable("cache", AWAY)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                yield self._client
-        except ERRORS as exc:
+            with _errors():
+                async with asyncio.timeout(self._timeout_s):
+                    yield self._client
+        except Unavailable:
             self._is_away = True
-            raise _unavailable(exc) from exc
+            raise
 
     @asynccontextmanager
     async def listening(self, *, patience_s: float) -> AsyncGenerator[Client]:
@@ -68,20 +69,20 @@ class RedisServer:
         """
         client = self._open(max_connections=2, patience_s=patience_s + self._timeout_s)
         try:
-            yield client
-        except ERRORS as exc:
-            raise _unavailable(exc) from exc
+            with _errors():
+                yield client
         finally:
             await client.aclose(close_connection_pool=True)
 
     async def ping(self) -> None:
         """Return when Redis answers. Raises Unavailable("cache", ...) within the timeout."""
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._client.ping()
-        except ERRORS as exc:
+            with _errors():
+                async with asyncio.timeout(self._timeout_s):
+                    await self._client.ping()
+        except Unavailable:
             self._is_away = True
-            raise _unavailable(exc) from exc
+            raise
         self._is_away = False
 
     def _open(self, *, max_connections: int, patience_s: float | None) -> Client:
@@ -96,6 +97,20 @@ class RedisServer:
             retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
         )
         return Redis(connection_pool=pool)
+
+
+@contextmanager
+def _errors() -> Generator[None]:
+    """Turn what the client raises into Unavailable."""
+    try:
+        yield
+    except ERRORS as exc:
+        raise _unavailable(exc) from exc
+    except RuntimeError as exc:
+        # uvloop's word for writing to a connection that was reset; asyncio's own loop has none.
+        if not str(exc).endswith("the handler is closed"):
+            raise
+        raise Unavailable("cache", AWAY) from exc
 
 
 def _unavailable(exc: Exception) -> Unavailable:

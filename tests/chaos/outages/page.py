@@ -26,6 +26,7 @@ _TITLES: dict[Dependency, str] = {
     "stt": "Speech recognition is away",
     "tts": "Speech synthesis is away",
     "qdrant": "Qdrant is away",
+    "redis": "Redis is away",
 }
 _FAULTS: dict[Fault, str] = {
     "refused": "refused",

@@ -77,6 +77,7 @@ async def go_round(stand: Stand, fault: Fault) -> Round:
             tries |= await _try_all(made, stand.client, "at first")
             await asyncio.sleep(max(0.0, begun_s + NOTICED_WITHIN_S + made.margin_s - time.monotonic()))
             tries |= await _try_all(made, stand.client, "known")
+            await asyncio.sleep(2 * LOOK_S)  # at least once more
     finally:
         made.over_s = time.monotonic()
         watching.cancel()

@@ -6,12 +6,13 @@ from asyncio import create_subprocess_exec, subprocess
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from jarvis.adapters.postgres.migrations import migrate
-from tests.chaos.listening import poll
+from tests.chaos.listening import poll, poll_ready
 from tests.chaos.outages.faults import Part
 from tests.chaos.outages.parts import speech
 from tests.chaos.outages.table import AS_USUAL, TESTED, USES, Dependency
@@ -21,9 +22,10 @@ from tests.postgres import PostgresServer, own_postgres
 from tests.qdrant import QdrantServer
 from tests.running import REPOSITORY, jarvis_process
 from tests.scripted_model import EMBEDDING_MODEL, ScriptedModel
+from tests.valkey import own_valkey
 
 SETTLED_WITHIN_S = 30.0
-CUT_AT: dict[Dependency, int] = {"postgres": 20, "model": 20, "stt": 20, "tts": 20, "qdrant": 20}
+CUT_AT: dict[Dependency, int] = {"postgres": 20, "model": 20, "stt": 20, "tts": 20, "qdrant": 20, "redis": 2}
 PORT = 5432
 
 
@@ -63,12 +65,15 @@ async def standing(dependency: Dependency, others: Others) -> AsyncGenerator[Sta
         if dependency == "postgres":
             part, environment = await _postgres(stack)
         else:
-            part, environment = await _process(dependency, stack)
+            part, environment = await (
+                _redis(stack) if dependency == "redis" else _process(dependency, stack)
+            )
             database = await others.postgres.new_database(template=others.template)
             environment["DATABASE_URL"] = others.postgres.url(database)
             stack.push_async_callback(others.postgres.run, f"DROP DATABASE {database} WITH (FORCE)")
         environment["QDRANT_COLLECTION"] = f"jarvis_{dependency}"
         jarvis = await stack.enter_async_context(jarvis_process(others.environment | environment))
+        await poll_ready(jarvis, "ready", within_s=SETTLED_WITHIN_S)
         client = await settle(jarvis, minds_memory=dependency in {"model", "qdrant"})
 
         async def is_as_usual() -> bool:
@@ -88,7 +93,16 @@ async def _postgres(stack: AsyncExitStack) -> tuple[Part, dict[str, str]]:
     return part, {"DATABASE_URL": f"postgresql://postgres@127.0.0.1:{proxy.port}/{database}"}
 
 
-async def _process(dependency: Dependency, stack: AsyncExitStack) -> tuple[Part, dict[str, str]]:
+async def _redis(stack: AsyncExitStack) -> tuple[Part, dict[str, str]]:
+    valkey = await stack.enter_async_context(own_valkey())
+    proxy = await stack.enter_async_context(Proxy(("127.0.0.1", valkey.port)))
+    part = Part(proxy=proxy, freeze=valkey.freeze, thaw=valkey.thaw, cut_at=CUT_AT["redis"])
+    return part, {"REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
+
+
+async def _process(
+    dependency: Literal["model", "stt", "tts", "qdrant"], stack: AsyncExitStack
+) -> tuple[Part, dict[str, str]]:
     module, *arguments = {
         "model": ("tests.scripted_model",),
         "stt": ("tests.chaos.outages.parts", "speech"),
@@ -119,5 +133,5 @@ async def _process(dependency: Dependency, stack: AsyncExitStack) -> tuple[Part,
             return part, {"STT_URL": here}
         case "tts":
             return part, {"TTS_URL": here}
-        case _:
+        case "qdrant":
             return part, {"QDRANT_URL": here}

@@ -14,7 +14,7 @@ from jarvis.services.engines import WHOLE_S
 from jarvis.services.synthesizers import FIRST_S
 from jarvis.settings import Settings
 
-Dependency = Literal["postgres", "model", "stt", "tts", "qdrant"]
+Dependency = Literal["postgres", "model", "stt", "tts", "qdrant", "redis"]
 Fault = Literal["refused", "stopped", "slow", "reset", "half_open", "flapping"]
 Use = Literal["send", "stream", "history", "search", "hear", "speak", "talk"]
 DEPENDENCIES: tuple[Dependency, ...] = get_args(Dependency)
@@ -216,6 +216,14 @@ OUTAGES: Mapping[Dependency, tuple[Outage, ...]] = {
         ),
         _flapping(_qdrant()),
     ),
+    "redis": (
+        Outage(
+            faults=("refused", "reset", "stopped", "slow", "half_open"),
+            states=("unhealthy",),
+            cells={},
+        ),
+        _flapping({}),
+    ),
 }
 SERVICE: Mapping[Dependency, str] = {
     "postgres": "database",
@@ -223,6 +231,7 @@ SERVICE: Mapping[Dependency, str] = {
     "stt": "voice",
     "tts": "voice",
     "qdrant": "memory",
+    "redis": "cache",
 }
 
 

@@ -12,7 +12,7 @@ from tests.chaos.journal import Event, script_of
 from tests.chaos.listening import poll_ready
 from tests.chaos.outages.faults import Part, suffering
 from tests.chaos.outages.table import HEALED_WITHIN_S, TESTED, Fault
-from tests.chaos.proxy import Proxy
+from tests.chaos.proxy import Cut, Proxy, Weather
 from tests.postgres import PostgresServer
 from tests.running import JarvisProcess, jarvis_process
 from tests.scripted_model import ScriptedModel
@@ -75,6 +75,20 @@ async def test_without_postgres_nothing_is_acknowledged_and_no_model_is_asked(
             assert [text for text in asked if "known" in text] == []
             again = await _heard(jarvis, Sent(text="unknown json", key="unknown-json"), "json")
             assert again[-1]["content"] == script_of("unknown json")
+
+
+async def test_no_model_is_asked_while_postgres_is_silent_about_the_message(
+    postgres: PostgresServer, migrated_database: str, model: ScriptedModel
+) -> None:
+    sent = Sent(text="Will this ever be stored?")
+    silent = Weather(cut=Cut(at_byte=0, how="blackhole", once_asked=(sent.text.encode(),)))
+    async with Proxy(postgres.data_dir.run_dir / ".s.PGSQL.5432", weather=silent) as proxy:
+        url = f"postgresql://postgres@127.0.0.1:{proxy.port}/{migrated_database}?sslmode=disable"
+        async with _jarvis(url, model.url) as jarvis:
+            with pytest.raises(Refused, match=r"^database_unavailable$"):
+                await _heard(jarvis, sent, "sse")
+            assert proxy.cuts == 2  # the message, and what is recalled for it
+            assert [each for each in model.log.generating if each.last_user_message == sent.text] == []
 
 
 async def test_without_a_model_a_message_is_kept_and_its_key_has_it_answered_later(
