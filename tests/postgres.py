@@ -7,8 +7,8 @@ import asyncio
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -131,8 +131,9 @@ async def _start(cluster: Cluster, data_dir: DataDir) -> Process:
                 return process
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres() -> AsyncIterator[PostgresServer]:
+@asynccontextmanager
+async def postgres_server() -> AsyncGenerator[PostgresServer]:
+    """Run a Postgres with nothing in it."""
     folder = Path(tempfile.mkdtemp(prefix="jarvis-test-"))
     try:
         with DataDir(folder) as data_dir:
@@ -147,6 +148,12 @@ async def postgres() -> AsyncIterator[PostgresServer]:
                 await server.process.terminate(stop_signal=signal.SIGINT, deadline_s=START_WITHIN_S)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    async with postgres_server() as server:
+        yield server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -95,9 +95,9 @@ class ValkeyServer:
             yield opened
 
 
-@pytest_asyncio.fixture
-async def valkey() -> AsyncIterator[ValkeyServer]:
-    """An empty Valkey of this test's own; it starts in a moment."""
+@asynccontextmanager
+async def valkey_server() -> AsyncGenerator[ValkeyServer]:
+    """Run an empty Valkey; it starts in a moment."""
     folder = Path(tempfile.mkdtemp(prefix="jarvis-test-"))
     server = ValkeyServer(folder)
     try:
@@ -106,3 +106,10 @@ async def valkey() -> AsyncIterator[ValkeyServer]:
     finally:
         await server.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture
+async def valkey() -> AsyncIterator[ValkeyServer]:
+    """An empty Valkey of this test's own."""
+    async with valkey_server() as server:
+        yield server

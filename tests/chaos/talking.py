@@ -4,6 +4,7 @@ They note everything in the journal and never give up what has a key or was ackn
 """
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 
 import msgspec
@@ -21,11 +22,17 @@ class Heard:
     """What a client has of one turn, across its connections; `wrong` is what its events broke."""
 
     def __init__(self) -> None:
-        self.last_seq = -1
+        self.last_seq: int = -1
         self.text = ""
         self.end: Event | None = None
         self.resyncs = 0
+        self._resynced_at = -1
         self.wrong: list[str] = []
+
+    @property
+    def resyncs_before_end(self) -> int:
+        """How many there were besides the one that may come with the end of a turn, told from its row."""
+        return self.resyncs - (self._resynced_at >= 0 and self._resynced_at == self.last_seq - 1)
 
     def take(self, event: Event) -> None:
         if "seq" in event:
@@ -46,6 +53,7 @@ class Heard:
             case "resync":
                 self.text = event["text"]
                 self.resyncs += 1
+                self._resynced_at = seq
             case _:
                 pass
 
@@ -53,7 +61,8 @@ class Heard:
 class Talker(msgspec.Struct, kw_only=True):
     """Sends one message after the other, in its conversation or now and then in a new one."""
 
-    url: str
+    come_by: Callable[[], str]
+    """Says each time which server to come to."""
     name: str
     journal: Journal
     random: Random
@@ -97,11 +106,11 @@ class Talker(msgspec.Struct, kw_only=True):
     async def _hear(self, wish: Wish, heard: Heard, door: Door) -> None:
         if wish.key is None and wish.acked_at is not None:
             (turn_id,) = wish.turn_ids
-            events = resume(self.url, turn_id, door, last_seq=heard.last_seq)
+            events = resume(self.come_by(), turn_id, door, last_seq=heard.last_seq)
         else:
             heard.__init__()
             sent = Sent(text=wish.text, conversation_id=wish.conversation_id, key=wish.key)
-            events = send(self.url, sent, door)
+            events = send(self.come_by(), sent, door)
         async for event in events:
             self.journal.note(wish, event)
             heard.take(event)
