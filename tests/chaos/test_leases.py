@@ -1,0 +1,66 @@
+"""A turn is its process' for as long as that renews the lease, and another's from then on, to the end."""
+
+import asyncio
+import signal
+
+from tests.chaos.listening import Listener, has_text, listening, poll
+from tests.chaos.pairs import followed, pair
+from tests.chaos.talking import Heard
+from tests.postgres import PostgresServer
+from tests.running import JarvisProcess, jarvis_process
+from tests.scripted_model import Script, ScriptedModel
+from tests.valkey import ValkeyServer
+
+HALF = "w0 w1 w2 w3"
+WHOLE = "w0 w1 w2 w3 w4 w5 w6 w7"
+TAKEN_WITHIN_S = 30.0
+"""A lease of 15 s, a sweep each 5 s, and a busy machine."""
+ANSWERS = "SELECT content, status::text FROM messages WHERE role = 'assistant' AND turn_id = $1"
+
+
+async def test_a_frozen_server_s_turn_is_taken_over_and_a_living_one_s_is_not(
+    database_url: str,
+    model: ScriptedModel,
+    valkey: ValkeyServer,
+    postgres: PostgresServer,
+    migrated_database: str,
+) -> None:
+    model.script(Script(text=WHOLE, gate="go on", gate_at_token=4), match="long")
+    async with (
+        pair(database_url, model, valkey) as servers,
+        jarvis_process(servers.environment) as third,
+        listening(servers.one, "long, at a living one", "sse") as kept,
+        listening(servers.other, "long, at a frozen one", "sse") as taken,
+    ):
+        for listener in (kept, taken):
+            await listener.until(has_text(HALF))
+        await _until_checkpointed(third, taken)
+        servers.other.signal(signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(TAKEN_WITHIN_S):
+                told = await followed(third, taken.ack["turn_id"])
+            assert (told.end or {})["status"] == "interrupted"
+            assert (told.text, told.wrong) == (HALF, [])
+            model.release("go on")
+            await kept.until(lambda listener: listener.status != "")
+            assert (kept.text, kept.status) == (WHOLE, "complete")
+        finally:
+            servers.other.signal(signal.SIGCONT)
+        # It has the rest of its model's words by now, and learns that they are nobody's.
+        await taken.until(lambda listener: listener.status != "")
+        heard = Heard()
+        for event in taken.events:
+            heard.take(event)
+        assert (heard.text, taken.status, heard.wrong) == (HALF, "interrupted", [])
+        connection = await postgres.connect(migrated_database)
+        answers = await connection.fetch(ANSWERS, taken.ack["turn_id"])
+        await connection.close()
+        assert [tuple(answer) for answer in answers] == [(HALF, "interrupted")]
+
+
+async def _until_checkpointed(server: JarvisProcess, listener: Listener) -> None:
+    async def checkpointed() -> bool:
+        view = (await server.http.get(f"/api/chat/turns/{listener.ack['turn_id']}")).json()
+        return view["text"] == HALF
+
+    await poll(checkpointed, within_s=10)
