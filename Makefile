@@ -33,7 +33,7 @@ fuzz: .venv/.dev ## Look five minutes for what the OpenAPI document does not say
 chaos: .venv/.dev ## Kill, cut, ask twice and cancel, RUNS (100) times each, from SEED (or a new one)
 	@CHAOS_SEED=$(SEED) CHAOS_RUNS=$(or $(RUNS),100) $(BIN)/python -m pytest -s \
 		tests/chaos/test_kill_runs.py tests/chaos/test_cut_runs.py tests/chaos/test_key_rounds.py \
-		tests/chaos/test_cancel_runs.py $(ARGS)
+		tests/chaos/test_cancel_runs.py tests/chaos/test_embedded_kills.py $(ARGS)
 
 check: .venv/.dev ## Check format, lint, types, import rings, dependencies and spelling
 	$(BIN)/ruff format --check

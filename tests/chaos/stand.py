@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import Literal, TypeAlias, assert_never
+from typing import Any, Literal, TypeAlias, assert_never
 
 import msgspec
 
@@ -183,13 +183,12 @@ class Stand:
         return True
 
     async def rows(self, *texts: str) -> list[Row]:
-        """Return all messages, in their order, of every conversation that one of these was stored in."""
+        """Return all messages of every conversation that one of these was stored in."""
         connection = await self.postgres.connect(self.database)
         try:
-            records = await connection.fetch(ROWS, list(texts))
+            return await rows_of(connection, *texts)
         finally:
             await connection.close()
-        return [msgspec.convert(dict(record), Row) for record in records]
 
     async def owner(self, text: str) -> Literal["one", "other"] | None:
         """Tell who runs the turn of this message; None: it is not stored, or has ended."""
@@ -252,6 +251,11 @@ async def standing(folder: Path, *, tokens_per_s: float, **settings: str) -> Asy
             yield stand
         finally:
             await stand.end()
+
+
+async def rows_of(connection: Any, *texts: str) -> list[Row]:
+    """Return all messages, in their order, of every conversation that one of these was stored in."""
+    return [msgspec.convert(dict(record), Row) for record in await connection.fetch(ROWS, list(texts))]
 
 
 def _free_port() -> int:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
+import httpx
 import msgspec
 
 from tests.chaos.doors import DOORS, GONE, Door, Refused, Sent, is_end, resume, send
@@ -114,3 +115,34 @@ class Talker(msgspec.Struct, kw_only=True):
         async for event in events:
             self.journal.note(wish, event)
             heard.take(event)
+
+
+async def talkers(
+    url: str,
+    name: str,
+    journal: Journal,
+    random: Random,
+    *,
+    number: int,
+    words: int,
+    come_by: Callable[[Random], Callable[[], str]],
+) -> list[Talker]:
+    """Return people who talk two in a conversation, so that turns wait for turns."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
+        talks = [
+            (await http.post("/api/chat/conversation", json={})).json()["id"] for _ in range(number // 2)
+        ]
+    made: list[Talker] = []
+    for each in range(number):
+        own = Random(random.random())  # noqa: S311  chance that can be repeated
+        made.append(
+            Talker(
+                come_by=come_by(own),
+                name=f"{name}.{each}",
+                journal=journal,
+                random=own,
+                conversation_id=talks[each // 2],
+                words=words,
+            )
+        )
+    return made

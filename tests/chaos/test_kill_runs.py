@@ -7,14 +7,13 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
 
 from tests.chaos.doors import GONE, Refused, Sent, send
 from tests.chaos.journal import Event, Journal, Wish, broken
 from tests.chaos.seeds import judge, runs
 from tests.chaos.stand import VICTIMS, Stand, Victim, standing
-from tests.chaos.talking import Talker
+from tests.chaos.talking import talkers
 
 SEEDS = runs(in_ci=40)
 LANES = 3
@@ -49,8 +48,10 @@ async def _run(stand: Stand, seed: int, random: Random) -> tuple[str, list[str]]
     journal, stop = Journal(), asyncio.Event()
     victim, moment_s = random.choice(VICTIMS), random.uniform(0, KILLED_WITHIN_S)
     stays_away = victim in {"one", "other"} and random.random() < STAYS_AWAY
-    talkers = await _talkers(stand, seed, random, journal)
-    talking = [asyncio.create_task(talker.talk(stop)) for talker in talkers]
+    people = await talkers(
+        stand.one.url, f"{seed}", journal, random, number=TALKERS, words=WORDS, come_by=stand.come_by
+    )
+    talking = [asyncio.create_task(one.talk(stop)) for one in people]
     wrong: list[str] = []
     try:
         await asyncio.sleep(moment_s)
@@ -75,7 +76,7 @@ async def _run(stand: Stand, seed: int, random: Random) -> tuple[str, list[str]]
     for wish in [wish for wish in asked_before if wish.key is not None][-ASKED_AGAIN:]:
         wrong += await _ask_again(stand, journal, wish)
     rows = await stand.rows(*(wish.text for wish in journal.wishes))
-    wrong += [one for talker in talkers for one in talker.wrong] + broken(journal.wishes, rows)
+    wrong += [wrong for one in people for wrong in one.wrong] + broken(journal.wishes, rows)
     acked = sum(wish.acked_at is not None for wish in journal.wishes)
     interrupted = sum(row.status == "interrupted" for row in rows)
     what = f"{victim} killed at {moment_s:.3f} s{', stays away' if stays_away else ''}"
@@ -88,29 +89,6 @@ async def _start(stand: Stand, victim: Victim) -> float:
     due = time.monotonic() + ENDED_WITHIN_S
     await stand.healed()
     return due
-
-
-async def _talkers(stand: Stand, seed: int, random: Random, journal: Journal) -> list[Talker]:
-    """Return people who talk two in a conversation, so that turns wait for turns."""
-    talks: list[str] = []
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-        for _ in range(TALKERS // 2):
-            made = await http.post(f"{stand.one.url}/api/chat/conversation", json={})
-            talks.append(made.json()["id"])
-    talkers: list[Talker] = []
-    for number in range(TALKERS):
-        own = Random(random.random())  # noqa: S311  chance that can be repeated
-        talkers.append(
-            Talker(
-                come_by=stand.come_by(own),
-                name=f"{seed}.{number}",
-                journal=journal,
-                random=own,
-                conversation_id=talks[number // 2],
-                words=WORDS,
-            )
-        )
-    return talkers
 
 
 async def _ask_again(stand: Stand, journal: Journal, wish: Wish) -> list[str]:
