@@ -18,7 +18,7 @@ from tests.chaos.stand import Server, rows_of
 from tests.chaos.talking import talkers
 from tests.scripted_model import Script, ScriptedModel
 
-SEEDS = runs(in_ci=4, one_in=10)
+SEEDS = runs(in_ci=3, one_in=10)
 TALKERS = 6
 WORDS = 20
 TOKENS_PER_S = 40.0
