@@ -30,10 +30,10 @@ e2e: .venv/.dev ## Run the tests in Chromium and with the real model (1.1 GB of 
 fuzz: .venv/.dev ## Look five minutes for what the OpenAPI document does not say, from a new seed
 	@FUZZ_SECS=300 $(BIN)/python -m pytest -s tests/integration/test_schema_conformance.py $(ARGS)
 
-chaos: .venv/.dev ## Kill, cut, ask twice and drain, RUNS (100) times each, from SEED (or a new one)
+chaos: .venv/.dev ## Kill, cut, ask twice, cancel and drain, RUNS (100) times each, from SEED (or a new one)
 	@CHAOS_SEED=$(SEED) CHAOS_RUNS=$(or $(RUNS),100) $(BIN)/python -m pytest -s \
 		tests/chaos/test_kill_runs.py tests/chaos/test_cut_runs.py tests/chaos/test_key_rounds.py \
-		tests/chaos/test_drain_runs.py $(ARGS)
+		tests/chaos/test_cancel_runs.py tests/chaos/test_embedded_kills.py tests/chaos/test_drain_runs.py $(ARGS)
 
 check: .venv/.dev ## Check format, lint, types, import rings, dependencies and spelling
 	$(BIN)/ruff format --check

@@ -132,8 +132,8 @@ async def _start(cluster: Cluster, data_dir: DataDir) -> Process:
 
 
 @asynccontextmanager
-async def own_postgres() -> AsyncGenerator[PostgresServer]:
-    """Have a Postgres of one's own, which may be frozen while others use theirs."""
+async def postgres_server() -> AsyncGenerator[PostgresServer]:
+    """Run a Postgres with nothing in it."""
     folder = Path(tempfile.mkdtemp(prefix="jarvis-test-"))
     try:
         with DataDir(folder) as data_dir:
@@ -152,7 +152,7 @@ async def own_postgres() -> AsyncGenerator[PostgresServer]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def postgres() -> AsyncIterator[PostgresServer]:
-    async with own_postgres() as server:
+    async with postgres_server() as server:
         yield server
 
 

@@ -96,8 +96,8 @@ class ValkeyServer:
 
 
 @asynccontextmanager
-async def own_valkey() -> AsyncGenerator[ValkeyServer]:
-    """Have an empty Valkey of one's own; it starts in a moment."""
+async def valkey_server() -> AsyncGenerator[ValkeyServer]:
+    """Run an empty Valkey; it starts in a moment."""
     folder = Path(tempfile.mkdtemp(prefix="jarvis-test-"))
     server = ValkeyServer(folder)
     try:
@@ -111,5 +111,5 @@ async def own_valkey() -> AsyncGenerator[ValkeyServer]:
 @pytest_asyncio.fixture
 async def valkey() -> AsyncIterator[ValkeyServer]:
     """An empty Valkey of this test's own."""
-    async with own_valkey() as server:
+    async with valkey_server() as server:
         yield server

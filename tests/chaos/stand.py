@@ -1,25 +1,32 @@
-"""Postgres, a model and Jarvis: three that can be killed, each started again in its own place."""
+"""Two Jarvis on one Postgres and one Valkey, and a model: each can be killed and started in its own place."""
 
 import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Literal, TypeAlias, assert_never
+from random import Random
+from typing import Any, Literal, TypeAlias, assert_never
 
 import msgspec
 
 from tests.chaos.journal import Row
-from tests.chaos.listening import poll, poll_ready
-from tests.postgres import PostgresServer
+from tests.chaos.listening import poll
+from tests.chaos.proxy import FAIR, Proxy, Weather
+from tests.postgres import PostgresServer, postgres_server
 from tests.running import REPOSITORY, JarvisProcess, jarvis_process
 from tests.scripted_model import EMBEDDING_MODEL, Record
+from tests.valkey import ValkeyServer, valkey_server
 
-Victim: TypeAlias = Literal["server", "postgres", "model"]
-VICTIMS: tuple[Victim, ...] = ("server", "postgres", "model")
+Victim: TypeAlias = Literal["one", "other", "postgres", "valkey", "model"]
+VICTIMS: tuple[Victim, ...] = ("one", "other", "postgres", "valkey", "model")
 HEALED_WITHIN_S = 15.0
+BY_THE_OTHER = 0.2
+"""How often who comes back does so through the other server."""
+PROXIES = 16
+"""How many there may be at once."""
 
 ROWS = (
     "SELECT m.id::text, m.conversation_id::text, m.turn_id::text, m.position, m.role::text, m.content,"
@@ -29,6 +36,43 @@ ROWS = (
     " ORDER BY m.conversation_id, m.position, m.alternative_of IS NOT NULL"
 )
 RUNNING = "SELECT count(*) FROM turns WHERE status IN ('queued', 'running')"
+OWNER = (
+    "SELECT t.lease_owner FROM turns t JOIN messages m ON m.turn_id = t.id"
+    " WHERE m.role = 'user' AND m.content = $1"
+)
+
+
+class Server:
+    """One of the two; `lives` is false from when it is killed until it listens again."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.lives = False
+        self.process: JarvisProcess
+        self._environment = environment | {"PORT": str(self.port)}
+        self._running = AsyncExitStack()
+
+    async def start(self) -> None:
+        self.process = await self._running.enter_async_context(jarvis_process(self._environment))
+        self.lives = True
+
+    async def kill(self) -> None:
+        self.lives = False
+        self.process.process.kill()
+        await self.end()
+
+    async def stop(self, *, within_s: float) -> int:
+        """Ask it to end; return its exit code. Raises TimeoutError."""
+        self.lives = False
+        self.process.signal(signal.SIGTERM)
+        code = await self.process.exit_code(within_s)
+        await self.end()
+        return code
+
+    async def end(self) -> None:
+        """End it, and judge its log."""
+        await self._running.aclose()
 
 
 class Stand:
@@ -38,45 +82,71 @@ class Stand:
         self,
         postgres: PostgresServer,
         database: str,
+        valkey: ValkeyServer,
         folder: Path,
         tokens_per_s: float,
         settings: dict[str, str],
     ) -> None:
         self.postgres = postgres
         self.database = database
+        self.valkey = valkey
         self._model_log = folder / "model.log"
-        self._model_port, self._port = _free_port(), _free_port()
-        self.proxy_port = _free_port()
-        """Where a proxy may listen: the one port besides its own by which Jarvis lets itself be named."""
+        self._model_port = _free_port()
         self._tokens_per_s = tokens_per_s
-        self._environment = {
-            "PORT": str(self._port),
-            "ALLOWED_HOSTS": f"127.0.0.1:{self.proxy_port}",
+        # By these ports, besides its own, Jarvis lets itself be named.
+        self._proxy_ports = [_free_port() for _ in range(PROXIES)]
+        environment = {
+            "ALLOWED_HOSTS": ",".join(f"127.0.0.1:{port}" for port in self._proxy_ports),
             "DATABASE_URL": postgres.url(database),
+            "REDIS_URL": valkey.url,
             "LLM_BACKEND": "ollama",
             "OLLAMA_URL": f"http://127.0.0.1:{self._model_port}",
             "EMBED_BACKEND": "ollama",
             "OLLAMA_EMBED_MODEL": EMBEDDING_MODEL.name,
         } | settings
+        self.one, self.other = Server(environment), Server(environment)
         self._model: asyncio.subprocess.Process | None = None
-        self._server = AsyncExitStack()
-        self.jarvis: JarvisProcess
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+    def servers(self) -> tuple[Server, Server]:
+        return self.one, self.other
 
-    @property
-    def address(self) -> tuple[str, int]:
-        return "127.0.0.1", self._port
+    def visits(self, random: Random) -> Callable[[], Server]:
+        """Return what a client goes by: to one of the servers as a rule, and always to one that lives."""
+        home, other = random.sample(self.servers, 2)
+
+        def choose() -> Server:
+            first, second = (other, home) if random.random() < BY_THE_OTHER else (home, other)
+            return first if first.lives or not second.lives else second
+
+        return choose
+
+    def come_by(self, random: Random) -> Callable[[], str]:
+        """Return as `visits`, in URLs."""
+        choose = self.visits(random)
+        return lambda: choose().url
+
+    @asynccontextmanager
+    async def proxied(self, server: Server, weather: Weather = FAIR) -> AsyncGenerator[Proxy]:
+        """Have a proxy before a server."""
+        port = self._proxy_ports.pop()
+        try:
+            async with Proxy(("127.0.0.1", server.port), port=port, weather=weather) as proxy:
+                yield proxy
+        finally:
+            self._proxy_ports.append(port)
 
     async def start(self, victim: Victim) -> None:
-        """Start what was killed; return when it listens."""
+        """Start what was killed; return when it listens. Valkey is empty then."""
         match victim:
-            case "server":
-                self.jarvis = await self._server.enter_async_context(jarvis_process(self._environment))
+            case "one":
+                await self.one.start()
+            case "other":
+                await self.other.start()
             case "postgres":
                 await self.postgres.start()
+            case "valkey":
+                await self.valkey.start()
             case "model":
                 await self._start_model()
             case _:
@@ -84,26 +154,27 @@ class Stand:
 
     async def kill(self, victim: Victim) -> None:
         match victim:
-            case "server":
-                self.jarvis.process.kill()
-                await self._server.aclose()  # where its log is judged
+            case "one":
+                await self.one.kill()
+            case "other":
+                await self.other.kill()
             case "postgres":
                 await self.postgres.kill()
+            case "valkey":
+                await self.valkey.kill()
             case "model":
                 await self._end_model()
             case _:
                 assert_never(victim)
 
-    async def stop(self, *, within_s: float) -> int:
-        """Ask Jarvis to end; return its exit code. Raises TimeoutError."""
-        self.jarvis.signal(signal.SIGTERM)
-        code = await self.jarvis.exit_code(within_s)
-        await self._server.aclose()  # where its log is judged
-        return code
-
     async def healed(self) -> None:
-        """Return when Jarvis says that nothing is away; raises AssertionError where that takes too long."""
-        await poll_ready(self.jarvis, "ready", within_s=HEALED_WITHIN_S)
+        """Return when both say that they are ready, if degraded; raises TimeoutError when it takes long."""
+
+        async def ready() -> bool:
+            answers = [await server.process.http.get("/ready") for server in self.servers]
+            return all(answer.status_code == 200 for answer in answers)
+
+        await poll(ready, within_s=HEALED_WITHIN_S)
 
     async def count_running(self) -> int:
         """Return how many turns wait or run, by their rows."""
@@ -126,22 +197,35 @@ class Stand:
         return True
 
     async def rows(self, *texts: str) -> list[Row]:
-        """Return all messages, in their order, of every conversation that one of these was stored in."""
+        """Return all messages of every conversation that one of these was stored in."""
         connection = await self.postgres.connect(self.database)
         try:
-            records = await connection.fetch(ROWS, list(texts))
+            return await rows_of(connection, *texts)
         finally:
             await connection.close()
-        return [msgspec.convert(dict(record), Row) for record in records]
 
-    def asked(self, text: str) -> int:
-        """Return how often any model that ever ran here was asked to answer this message."""
+    async def owner(self, text: str) -> Literal["one", "other"] | None:
+        """Tell who runs the turn of this message; None: it is not stored, or has ended."""
+        connection = await self.postgres.connect(self.database)
+        try:
+            owner: str | None = await connection.fetchval(OWNER, text)
+        finally:
+            await connection.close()
+        if owner is None:
+            return None
+        return "one" if owner.partition("/")[0].endswith(f":{self.one.port}") else "other"
+
+    def asked(self, text: str) -> list[Record]:
+        """Return the requests to answer this message, of any model that ever ran here, as they stand now."""
         lines = self._model_log.read_bytes().splitlines()
         told = [msgspec.json.decode(line, type=_Line) for line in lines if line.endswith(b"}")]
-        return sum(one.event == "started" and one.record.last_user_message == text for one in told)
+        # A model that is started again counts from 1 again.
+        standing = {(one.record.id, one.record.started_s): one.record for one in told}
+        return [record for record in standing.values() if record.last_user_message == text]
 
     async def end(self) -> None:
-        await self._server.aclose()
+        for server in self.servers:
+            await server.end()
         await self._end_model()
 
     async def _start_model(self) -> None:
@@ -166,20 +250,26 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def standing(
-    postgres: PostgresServer, database: str, folder: Path, *, tokens_per_s: float, **settings: str
-) -> AsyncGenerator[Stand]:
-    """Have all three run, and no turn; `settings` are environment variables in lower case."""
-    # A Postgres that is killed must have kept what it said it had committed; tests do without otherwise.
-    await postgres.run(f"ALTER DATABASE {database} SET synchronous_commit = on")
+async def standing(folder: Path, *, tokens_per_s: float, **settings: str) -> AsyncGenerator[Stand]:
+    """Have all of them run, and no turn; `settings` are environment variables in lower case."""
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
     upper = {name.upper(): value for name, value in settings.items()}
-    stand = Stand(postgres, database, folder, tokens_per_s, upper)
-    try:
-        await stand.start("model")
-        await stand.start("server")
-        yield stand
-    finally:
-        await stand.end()
+    async with postgres_server() as postgres, valkey_server() as valkey:
+        database = await postgres.new_database()
+        # A Postgres that is killed must have kept what it said it had committed; tests do without otherwise.
+        await postgres.run(f"ALTER DATABASE {database} SET synchronous_commit = on")
+        stand = Stand(postgres, database, valkey, folder, tokens_per_s, upper)
+        try:
+            await stand.start("model")
+            await asyncio.gather(*(server.start() for server in stand.servers))
+            yield stand
+        finally:
+            await stand.end()
+
+
+async def rows_of(connection: Any, *texts: str) -> list[Row]:
+    """Return all messages, in their order, of every conversation that one of these was stored in."""
+    return [msgspec.convert(dict(record), Row) for record in await connection.fetch(ROWS, list(texts))]
 
 
 def _free_port() -> int:

@@ -4,8 +4,10 @@ They note everything in the journal and never give up what has a key or was ackn
 """
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 
+import httpx
 import msgspec
 
 from tests.chaos.doors import DOORS, GONE, Door, Refused, Sent, is_end, resume, send
@@ -21,11 +23,17 @@ class Heard:
     """What a client has of one turn, across its connections; `wrong` is what its events broke."""
 
     def __init__(self) -> None:
-        self.last_seq = -1
+        self.last_seq: int = -1
         self.text = ""
         self.end: Event | None = None
         self.resyncs = 0
+        self._resynced_at = -1
         self.wrong: list[str] = []
+
+    @property
+    def resyncs_before_end(self) -> int:
+        """How many there were besides the one that may come with the end of a turn, told from its row."""
+        return self.resyncs - (self._resynced_at >= 0 and self._resynced_at == self.last_seq - 1)
 
     def take(self, event: Event) -> None:
         if "seq" in event:
@@ -46,6 +54,7 @@ class Heard:
             case "resync":
                 self.text = event["text"]
                 self.resyncs += 1
+                self._resynced_at = seq
             case _:
                 pass
 
@@ -53,7 +62,8 @@ class Heard:
 class Talker(msgspec.Struct, kw_only=True):
     """Sends one message after the other, in its conversation or now and then in a new one."""
 
-    url: str
+    come_by: Callable[[], str]
+    """Says each time which server to come to."""
     name: str
     journal: Journal
     random: Random
@@ -97,11 +107,42 @@ class Talker(msgspec.Struct, kw_only=True):
     async def _hear(self, wish: Wish, heard: Heard, door: Door) -> None:
         if wish.key is None and wish.acked_at is not None:
             (turn_id,) = wish.turn_ids
-            events = resume(self.url, turn_id, door, last_seq=heard.last_seq)
+            events = resume(self.come_by(), turn_id, door, last_seq=heard.last_seq)
         else:
             heard.__init__()
             sent = Sent(text=wish.text, conversation_id=wish.conversation_id, key=wish.key)
-            events = send(self.url, sent, door)
+            events = send(self.come_by(), sent, door)
         async for event in events:
             self.journal.note(wish, event)
             heard.take(event)
+
+
+async def talkers(
+    url: str,
+    name: str,
+    journal: Journal,
+    random: Random,
+    *,
+    number: int,
+    words: int,
+    come_by: Callable[[Random], Callable[[], str]],
+) -> list[Talker]:
+    """Return people who talk two in a conversation, so that turns wait for turns."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
+        talks = [
+            (await http.post("/api/chat/conversation", json={})).json()["id"] for _ in range(number // 2)
+        ]
+    made: list[Talker] = []
+    for each in range(number):
+        own = Random(random.random())  # noqa: S311  chance that can be repeated
+        made.append(
+            Talker(
+                come_by=come_by(own),
+                name=f"{name}.{each}",
+                journal=journal,
+                random=own,
+                conversation_id=talks[each // 2],
+                words=words,
+            )
+        )
+    return made

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -15,9 +16,8 @@ from tests.chaos.journal import Event, Journal, Wish, broken
 from tests.chaos.seeds import judge, runs
 from tests.chaos.stand import Stand, standing
 from tests.chaos.talking import Heard
-from tests.postgres import PostgresServer
 
-IN_CI = 3
+SEEDS = runs(in_ci=3)
 STREAMS = 20
 TALKS = 4
 """Conversations that half of the clients share, so that turns wait for turns."""
@@ -32,22 +32,20 @@ DRAIN_S = 0.4
 EXIT_WITHIN_S = DRAIN_DELAY_S + DRAIN_S + 5
 """The contract's section 9, Stopping."""
 
-pytestmark = pytest.mark.timeout(60 + 30 * len(runs(in_ci=IN_CI)))
+pytestmark = pytest.mark.timeout(60 + 30 * len(SEEDS))
 
 
 async def test_every_stream_is_told_its_end_and_every_turn_is_stored(
-    postgres: PostgresServer, migrated_database: str, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     async with standing(
-        postgres,
-        migrated_database,
         tmp_path,
         tokens_per_s=TOKENS_PER_S,
         llm_max_concurrency="8",
         drain_delay_secs=str(DRAIN_DELAY_S),
         drain_secs=str(DRAIN_S),
     ) as stand:
-        await judge("drain", lambda seed, random: _run(stand, seed, random), in_ci=IN_CI)
+        await judge("drain", SEEDS, partial(_run, stand))
 
 
 async def _run(stand: Stand, seed: int, random: Random) -> tuple[str, list[str]]:
@@ -55,7 +53,7 @@ async def _run(stand: Stand, seed: int, random: Random) -> tuple[str, list[str]]
     talks = await _talks(stand)
     clients = [
         _Client(
-            stand.url,
+            stand.one.url,
             journal,
             Sent(
                 text=" ".join([f"drain-{seed}.{number}", *(f"w{word}" for word in range(WORDS))]),
@@ -74,7 +72,7 @@ async def _run(stand: Stand, seed: int, random: Random) -> tuple[str, list[str]]
             await heard.wait()
         await asyncio.sleep(moment_s)
         begun_at = time.monotonic()
-        code = await stand.stop(within_s=EXIT_WITHIN_S)
+        code = await stand.one.stop(within_s=EXIT_WITHIN_S)
         took_s = time.monotonic() - begun_at
     wrong = [] if code == 0 else [f"exit code {code}"]
     if await stand.count_running():
@@ -84,7 +82,7 @@ async def _run(stand: Stand, seed: int, random: Random) -> tuple[str, list[str]]
     stored = {row.content for row in rows}
     for client in clients:
         wrong += client.broken(is_stored=client.wish.text in stored)
-    await stand.start("server")
+    await stand.start("one")
     ends = Counter(client.outcome for client in clients)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(ends.items()))
     return f"SIGTERM {moment_s:.3f} s after the first word, exit {code} after {took_s:.2f} s; {told}", wrong
@@ -92,7 +90,7 @@ async def _run(stand: Stand, seed: int, random: Random) -> tuple[str, list[str]]
 
 async def _talks(stand: Stand) -> list[str]:
     async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-        made = [await http.post(f"{stand.url}/api/chat/conversation", json={}) for _ in range(TALKS)]
+        made = [await http.post(f"{stand.one.url}/api/chat/conversation", json={}) for _ in range(TALKS)]
     return [answer.json()["id"] for answer in made]
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -12,8 +12,8 @@ from websockets.asyncio.client import connect
 
 from tests.chaos.doors import Door, resume
 from tests.chaos.listening import Listener, has_text, listening, poll
+from tests.chaos.pairs import followed, pair
 from tests.chaos.talking import Heard
-from tests.running import JarvisProcess, jarvis_process
 from tests.scripted_model import Script, ScriptedModel
 from tests.valkey import ValkeyServer
 
@@ -22,36 +22,6 @@ WHOLE = "w0 w1 w2 w3 w4 w5 w6 w7"
 FIRST_FRAME_S = 1.0
 SLACK_S = 1.0
 """For a busy machine, on top of what is promised."""
-
-
-class Pair(msgspec.Struct, frozen=True):
-    one: JarvisProcess
-    other: JarvisProcess
-
-
-@asynccontextmanager
-async def pair(
-    database_url: str, model: ScriptedModel, valkey: ValkeyServer, **settings: str
-) -> AsyncGenerator[Pair]:
-    environment = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": valkey.url,
-        "LLM_BACKEND": "ollama",
-        "OLLAMA_URL": model.url,
-        "LLM_MAX_CONCURRENCY": "8",
-    } | {name.upper(): value for name, value in settings.items()}
-    async with jarvis_process(environment) as one, jarvis_process(environment) as other:
-        yield Pair(one, other)
-
-
-async def followed(jarvis: JarvisProcess, turn_id: str, *, last_seq: int = -1, door: Door = "sse") -> Heard:
-    """Follow a turn to its end."""
-    heard = Heard()
-    heard.last_seq = last_seq
-    async with aclosing(resume(jarvis.url, turn_id, door, last_seq=last_seq)) as events:
-        async for event in events:
-            heard.take(event)
-    return heard
 
 
 def has_words(number: int) -> Callable[[Listener], bool]:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.chaos.doors import Door, resume
 from tests.chaos.listening import has_text, listening, poll
+from tests.chaos.pairs import Pair, followed, pair
 from tests.chaos.talking import Heard
-from tests.chaos.test_replicas import Pair, followed, pair
 from tests.postgres import PostgresServer
 from tests.running import jarvis_process
 from tests.scripted_model import Script, ScriptedModel
@@ -31,7 +31,7 @@ async def servers(
         return
     environment = {"DATABASE_URL": database_url, "LLM_BACKEND": "ollama", "OLLAMA_URL": model.url}
     async with jarvis_process(environment) as one, jarvis_process(environment) as other:
-        yield Pair(one, other)
+        yield Pair(one, other, environment)
 
 
 class Rows:

@@ -47,7 +47,7 @@ async def test_a_socket_file_will_do(valkey: ValkeyServer) -> None:
 
 async def test_more_at_once_than_there_are_connections_are_all_answered(valkey: ValkeyServer) -> None:
     keys = [str(number) for number in range(200)]
-    async with RedisServer(valkey.url, timeout_s=20) as server:
+    async with RedisServer(valkey.url, timeout_s=GRACE_S) as server:
         await asyncio.gather(*(keep(server, key) for key in keys))
         values = await asyncio.gather(*(value_of(server, key) for key in keys))
     assert values == [key.encode() for key in keys]

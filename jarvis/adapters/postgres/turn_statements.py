@@ -192,36 +192,49 @@ FINISH = Statement(_finish(), arguments=Finished, row=Ended)
 
 
 class TurnRow(NamedTuple):
-    conversation_id: UUID
+    """A turn, and from `id` on the fields of a MessageRow: its answer, or nothing but None."""
+
+    turn_conversation_id: UUID
     user_message_id: UUID
-    status: Any
+    turn_status: Any
     partial_text: str
     checkpoint_seq: int
     error: str | None
     ending: str | None
+    id: UUID | None
+    conversation_id: UUID | None
+    turn_id: UUID | None
+    role: Any
+    content: str | None
+    status: Any
+    alternative_of: UUID | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    metadata: str | None
+    position: int | None
+    alternative: int | None
+
+    @property
+    def answer(self) -> MessageRow | None:
+        return None if self.id is None else MessageRow._make(self[-len(MessageRow._fields) :])
 
 
+# One statement, so one snapshot: a turn that ends meanwhile is told either with its answer or without.
 GET = Statement(
     sa.select(
-        turns.c.conversation_id,
+        turns.c.conversation_id.label("turn_conversation_id"),
         turns.c.user_message_id,
-        sa.cast(turns.c.status, Text).label("status"),
+        sa.cast(turns.c.status, Text).label("turn_status"),
         turns.c.partial_text,
         turns.c.checkpoint_seq,
         sa.cast(turns.c.error, Text).label("error"),
         sa.cast(turns.c.ending, Text).label("ending"),
-    ).where(*OF_TURN),
-    arguments=OfTurn,
-    row=TurnRow,
-)
-
-
-ANSWER = Statement(
-    sa.select(*COLUMNS)
-    .join_from(turns, messages, messages.c.id == turns.c.assistant_message_id)
+        *COLUMNS,
+    )
+    .join_from(turns, messages, messages.c.id == turns.c.assistant_message_id, isouter=True)
     .where(*OF_TURN),
     arguments=OfTurn,
-    row=MessageRow,
+    row=TurnRow,
 )
 
 

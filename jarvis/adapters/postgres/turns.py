@@ -340,20 +340,18 @@ def _usable(standing: SummaryRow | None, turn: Turn) -> tuple[str, int]:
 
 
 async def _stored(transaction: Transaction, user: User, turn_id: UUID) -> StoredTurn:
-    wanted = statements.OfTurn(user_id=user.id, turn_id=turn_id)
-    row = await transaction.first(statements.GET, wanted)
+    row = await transaction.first(statements.GET, statements.OfTurn(user_id=user.id, turn_id=turn_id))
     if row is None:
         raise NotFound("turn")
-    answer = await transaction.first(statements.ANSWER, wanted)
     return StoredTurn(
         id=turn_id,
         user=user,
-        conversation_id=row.conversation_id,
+        conversation_id=row.turn_conversation_id,
         user_message_id=row.user_message_id,
-        status=row.status,
+        status=row.turn_status,
         partial_text=row.partial_text,
         checkpoint_seq=row.checkpoint_seq,
-        message=None if answer is None else message_of(answer),
+        message=None if row.answer is None else message_of(row.answer),
         error=None if row.error is None else _error_of(row.error),
         ending=None if row.ending is None else _ending_of(row.ending),
     )

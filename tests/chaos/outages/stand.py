@@ -18,11 +18,11 @@ from tests.chaos.outages.parts import speech
 from tests.chaos.outages.table import AS_USUAL, TESTED, USES, Dependency
 from tests.chaos.outages.uses import Client, settle
 from tests.chaos.proxy import Proxy
-from tests.postgres import PostgresServer, own_postgres
+from tests.postgres import PostgresServer, postgres_server
 from tests.qdrant import QdrantServer
 from tests.running import REPOSITORY, jarvis_process
 from tests.scripted_model import EMBEDDING_MODEL, ScriptedModel
-from tests.valkey import own_valkey
+from tests.valkey import valkey_server
 
 SETTLED_WITHIN_S = 30.0
 CUT_AT: dict[Dependency, int] = {"postgres": 20, "model": 20, "stt": 20, "tts": 20, "qdrant": 20, "redis": 2}
@@ -84,7 +84,7 @@ async def standing(dependency: Dependency, others: Others) -> AsyncGenerator[Sta
 
 
 async def _postgres(stack: AsyncExitStack) -> tuple[Part, dict[str, str]]:
-    postgres = await stack.enter_async_context(own_postgres())
+    postgres = await stack.enter_async_context(postgres_server())
     database = await postgres.new_database()
     await migrate(postgres.url(database))
     socket = postgres.data_dir.run_dir / f".s.PGSQL.{PORT}"
@@ -94,7 +94,7 @@ async def _postgres(stack: AsyncExitStack) -> tuple[Part, dict[str, str]]:
 
 
 async def _redis(stack: AsyncExitStack) -> tuple[Part, dict[str, str]]:
-    valkey = await stack.enter_async_context(own_valkey())
+    valkey = await stack.enter_async_context(valkey_server())
     proxy = await stack.enter_async_context(Proxy(("127.0.0.1", valkey.port)))
     part = Part(proxy=proxy, freeze=valkey.freeze, thaw=valkey.thaw, cut_at=CUT_AT["redis"])
     return part, {"REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
