@@ -175,8 +175,8 @@ class Turns:
     async def try_again(self, user: User, known: KnownTurn, once: Once) -> Turn | None:
         """Begin another attempt of a turn that failed; None where somebody else has. Refuses as `begin`."""
         ticket = self._enter(user, known.conversation_id)
-        # Not to be doubted: somebody else may run it by then.
-        return await self._begin(ticket, None, partial(self._store.try_again, user, known.turn_id, once=once))
+        ref = TurnRef(turn_id=known.turn_id, user=user)
+        return await self._begin(ticket, ref, partial(self._store.try_again, user, ref.turn_id, once=once))
 
     async def _go_on(self, left: StoredTurn) -> bool:
         """Go on with a turn whose process died, once it has a place like any other; tell whether it runs."""
@@ -204,7 +204,8 @@ class Turns:
     ) -> Turn | NotBegunT:
         """Store the beginning of a turn in the order of tickets, and let it run, if one was stored.
 
-        `ref` is the turn's where it is new: should it be in doubt whether it was stored, it is not to stay.
+        `ref` is the turn's: should it be in doubt whether it was stored, it is not to stay. None: whoever calls
+        sees to that.
         """
         recalling: asyncio.Future[Recollection] | None = None
         try:

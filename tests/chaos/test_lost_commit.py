@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.chaos.journal import Event, script_of
 from tests.chaos.proxy import Cut, Proxy, Weather
 from tests.postgres import PostgresServer
 from tests.running import JarvisProcess, jarvis_process
-from tests.scripted_model import ScriptedModel
+from tests.scripted_model import Refuse, Script, ScriptedModel
 
 WITHIN_S = 12.0
 
@@ -31,6 +31,16 @@ async def _heard(jarvis: JarvisProcess, sent: Sent, door: Door) -> Event:
         return [event async for event in events][-1]
 
 
+async def _answered(jarvis: JarvisProcess, sent: Sent, door: Door) -> Event:
+    """Send it until it is answered, or for WITHIN_S; return the last event."""
+    due = time.monotonic() + WITHIN_S
+    answer: Event = {"type": "error"}
+    while answer["type"] == "error" and time.monotonic() < due:
+        with suppress(Refused):
+            answer = await _heard(jarvis, sent, door)
+    return answer
+
+
 @pytest.mark.parametrize("door", DOORS)
 async def test_a_message_refused_after_its_commit_keeps_its_key_good(
     postgres: PostgresServer, migrated_database: str, model: ScriptedModel, door: Door
@@ -44,13 +54,7 @@ async def test_a_message_refused_after_its_commit_keeps_its_key_good(
         with pytest.raises(Refused, match="database_unavailable"):
             await _heard(jarvis, sent, door)
         assert proxy.cuts == 1
-        due = time.monotonic() + WITHIN_S
-        answer: Event = {"type": "error"}
-        while answer["type"] == "error" and time.monotonic() < due:
-            try:
-                answer = await _heard(jarvis, sent, door)
-            except Refused:
-                continue
+        answer = await _answered(jarvis, sent, door)
         assert (answer["status"], answer["content"]) == ("complete", script_of(sent.text))
     connection = await postgres.connect(migrated_database)
     stored = await connection.fetch(
@@ -61,6 +65,25 @@ async def test_a_message_refused_after_its_commit_keeps_its_key_good(
         ("user", sent.text, "complete"),
         ("assistant", script_of(sent.text), "complete"),
     ]
+
+
+async def test_an_attempt_refused_after_its_commit_keeps_its_key_good(
+    postgres: PostgresServer, migrated_database: str, model: ScriptedModel
+) -> None:
+    sent = Sent(text="in doubt", key="doubt")
+    lost = Weather(cut=Cut(at_byte=0, how="reset", once_asked=(b"attempt", b"COMMIT")))
+    model.script_next(Script(fault=Refuse(status=503)))
+    async with (
+        Proxy(postgres.data_dir.run_dir / ".s.PGSQL.5432", weather=lost) as proxy,
+        _jarvis_behind(proxy, migrated_database, model) as jarvis,
+    ):
+        assert (await _heard(jarvis, sent, "sse"))["code"] == "llm_unavailable"
+        assert proxy.cuts == 0
+        with pytest.raises(Refused, match="database_unavailable"):
+            await _heard(jarvis, sent, "sse")
+        assert proxy.cuts == 1
+        answer = await _answered(jarvis, sent, "sse")
+        assert (answer["status"], answer["content"]) == ("complete", script_of(sent.text))
 
 
 async def test_an_answer_whose_commit_is_lost_is_stored_once(
