@@ -204,7 +204,7 @@ class Turns:
     ) -> Turn | NotBegunT:
         """Store the beginning of a turn in the order of tickets, and let it run, if one was stored.
 
-        `ref` is the turn's: should it be in doubt whether it was stored, it is not to stay. None: whoever calls
+        `ref` is the turn's: should it be in doubt whether it was stored, it is not to stay. None: the caller
         sees to that.
         """
         recalling: asyncio.Future[Recollection] | None = None
