@@ -92,6 +92,8 @@ class Sweeper:
         return found
 
     async def _go_on_or_end(self, ref: TurnRef) -> None:
+        if ref.turn_id in self._live():  # gone on with, since it was found again
+            return
         with suppress(NotFound):  # deleted, now that it was found
             if not await self._go_on(await self._store.get(ref.user, ref.turn_id)):
                 await self._end(ref, "interrupted")

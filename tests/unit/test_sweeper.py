@@ -47,17 +47,17 @@ class Store:
         return taken
 
 
-async def never(left: StoredTurn) -> bool:
-    del left
-    return False
-
-
 class Reporter:
     def exception(self, event: str) -> None:
         raise AssertionError(event)
 
 
-def sweeper_of(store: Store, live: list[UUID]) -> Sweeper:
+def sweeper_of(store: Store, live: list[UUID], *, goes_on: bool = False) -> Sweeper:
+    async def go_on(left: StoredTurn) -> bool:
+        if goes_on:
+            live.append(left.id)
+        return goes_on
+
     return Sweeper(
         cast("TurnStore", store),
         cast("TurnLeases", store),
@@ -65,7 +65,7 @@ def sweeper_of(store: Store, live: list[UUID]) -> Sweeper:
         owner="box/1",
         predecessors="box/",
         live=lambda: live,
-        go_on=never,
+        go_on=go_on,
     )
 
 
@@ -78,6 +78,12 @@ async def test_a_sweep_that_was_cut_short_is_gone_on_with() -> None:
     store.may_end = asyncio.Semaphore(1000)
     await sweeper.sweep()
     assert store.ended == ["interrupted"] * 5
+
+
+async def test_what_is_gone_on_with_is_left_alone_though_it_was_found_twice() -> None:
+    store, live = Store(REF, REF), list[UUID]()
+    await sweeper_of(store, live, goes_on=True).sweep()
+    assert (store.ended, live) == ([], [REF.turn_id])
 
 
 @pytest.mark.parametrize(("live", "ended"), [([], ["failed"]), ([REF.turn_id], [])])
