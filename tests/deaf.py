@@ -29,7 +29,8 @@ class Deaf(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.connections += 1
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by name
-        self._transport.pause_reading()
+        # Not at once: before Python 3.11.5 asyncio begins to read behind this all the same.
+        asyncio.get_running_loop().call_soon(self._transport.pause_reading)
         self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVED_BYTES)
         if self._door == "websocket":
             uri = parse_uri(f"ws://127.0.0.1:{self._port}/ws")

@@ -139,7 +139,11 @@ async def plant(stand: Stand, way: Way, token: str, text: str) -> str | None:
 
 
 async def bystander(stand: Stand, chance: random.Random) -> None:
-    await stand.say("ben", f"My ferret is called {a_token(chance)}.")
+    said = await stand.say("ben", f"My ferret is called {a_token(chance)}.")
+    # Or the model may give it a title at any moment.
+    await stand.ask(
+        "PATCH", f"/api/chat/conversation/{said['conversation_id']}", json={"title": "The ferret"}
+    )
     await stand.add("ben", f"The ferret of ben is {filler(chance, 30)}.")
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import Interval, Text
+from sqlalchemy import Interval, Text, Uuid
 
 from jarvis.adapters.postgres.begin_statements import SHOWN_CONVERSATION
 from jarvis.adapters.postgres.schema import conversations, messages, turn_status, turns
@@ -64,19 +64,22 @@ def _take_over() -> sa.SelectBase:
         )
         .cte("taken")
     )
-    return sa.select(
-        taken.c.conversation_id,
-        taken.c.user_message_id.label("message_id"),
-        messages.c.position,
-        sa.cast(taken.c.request, Text).label("request"),
-        taken.c.idempotency_key.label("key"),
-        taken.c.fingerprint,
-        *SHOWN_CONVERSATION,
-        taken.c.created_at,
-    ).select_from(
-        taken.join(messages, messages.c.id == taken.c.user_message_id).join(
-            conversations, conversations.c.id == taken.c.conversation_id
+    whole = taken.join(messages, messages.c.id == taken.c.user_message_id).join(
+        conversations, conversations.c.id == taken.c.conversation_id
+    )
+    return (
+        sa.select(
+            taken.c.conversation_id,
+            taken.c.user_message_id.label("message_id"),
+            messages.c.position,
+            sa.cast(taken.c.request, Text).label("request"),
+            taken.c.idempotency_key.label("key"),
+            taken.c.fingerprint,
+            *SHOWN_CONVERSATION,
+            taken.c.created_at,
         )
+        .select_from(whole)
+        .where(messages.c.user_id == bind("user_id", Uuid))
     )
 
 
