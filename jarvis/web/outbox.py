@@ -17,13 +17,14 @@ class Outbox:
     def __init__(self) -> None:
         self._frames: deque[bytes] = deque()
         self._bytes = 0
+        self._sending_bytes = 0
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._emptied.set()
 
     def put(self, frame: bytes) -> None:
         """Queue UTF-8 text; never waits. Raises SlowReader, and queues nothing, when too much waits."""
-        if self._bytes + len(frame) > MAX_BYTES and self._frames:
+        if self._bytes + len(frame) > MAX_BYTES and self._bytes:
             raise SlowReader
         # The log's own bytes: as text, one emoji makes a frame four times as large.
         self._frames.append(frame)
@@ -32,15 +33,17 @@ class Outbox:
         self._emptied.clear()
 
     async def get(self) -> str:
-        """Wait for the next frame; it counts as waiting until `sent` is called."""
+        """Wait for the next frame, the caller's alone; it counts as waiting until `sent` is called."""
         while not self._frames:
             self._filled.clear()
             await self._filled.wait()
-        return self._frames[0].decode()
+        frame = self._frames.popleft()
+        self._sending_bytes = len(frame)
+        return frame.decode()
 
     def sent(self) -> None:
-        """Drop the frame that `get` returned."""
-        self._bytes -= len(self._frames.popleft())
+        """Count the frame that `get` returned no more."""
+        self._bytes -= self._sending_bytes
         if not self._frames:
             self._emptied.set()
 

@@ -67,12 +67,13 @@ class EventStream:
         now = asyncio.get_running_loop().time  # the clock of anyio, without its 2 us of looking for it
         sent_at = now()
 
-        async def write(data: bytes) -> None:
+        async def write(*parts: bytes) -> None:
             nonlocal sent_at
             async with sending:
-                for begin in range(0, len(data), WRITE_BYTES):
-                    part = data[begin : begin + WRITE_BYTES]
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                for part in parts:
+                    for begin in range(0, len(part), WRITE_BYTES):
+                        body = part[begin : begin + WRITE_BYTES]
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
             sent_at = now()
 
         async def keep_alive() -> None:
@@ -97,13 +98,17 @@ class EventStream:
             tasks.start_soon(_cancel_when_over, partial(client_gone, receive), tasks.cancel_scope.cancel)
             tasks.start_soon(_cancel_when_over, self._left, tasks.cancel_scope.cancel)
             async for entry in entries:
-                await write(sse_frame(entry))
+                await write(*sse_parts(entry))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             tasks.cancel_scope.cancel()
 
 
-def sse_frame(entry: LogEntry) -> bytes:
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.seq, entry.type.encode(), entry.data)
+def sse_parts(entry: LogEntry) -> tuple[bytes, ...]:
+    """Return the event in one piece, but a large one's data as the log's own: readers may have stopped."""
+    head = b"id: %d\nevent: %s\ndata: " % (entry.seq, entry.type.encode())
+    if len(entry.data) > WRITE_BYTES:
+        return head, entry.data, b"\n\n"
+    return (b"%s%s\n\n" % (head, entry.data),)
 
 
 async def client_gone(receive: Receive) -> None:

@@ -175,9 +175,11 @@ class Connection:
 
     async def _write(self) -> None:
         while True:
-            data = await self._outbox.get()
             try:
-                await self._socket.send({"type": "websocket.send", "text": data, "bytes": None})
+                # Nobody else holds the frame: a peer that reads nothing is sent it for a long time.
+                await self._socket.send(
+                    {"type": "websocket.send", "text": await self._outbox.get(), "bytes": None}
+                )
             except WebSocketDisconnect:
                 return  # the reader learns it too, and ends the connection
             self._outbox.sent()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jarvis.core.events import LogEntry
-from jarvis.web.responses import WRITE_BYTES, EventStream, sse_frame
+from jarvis.web.responses import WRITE_BYTES, EventStream, sse_parts
 
 ENTRY = LogEntry(seq=7, type="delta", data=b'{"text":"x"}', terminal=False)
 
@@ -40,7 +40,7 @@ class Client:
 
 
 def test_a_frame_has_id_event_and_data() -> None:
-    assert sse_frame(ENTRY) == b'id: 7\nevent: delta\ndata: {"text":"x"}\n\n'
+    assert b"".join(sse_parts(ENTRY)) == b'id: 7\nevent: delta\ndata: {"text":"x"}\n\n'
 
 
 async def never() -> None:
@@ -58,7 +58,7 @@ async def test_a_large_event_is_sent_in_parts_and_arrives_whole() -> None:
     client = Client()
     scope: Any = {}
     await EventStream(entries(), left=never)(scope, client.receive, client.send)
-    assert client.body == sse_frame(large)
+    assert client.body == b"".join(sse_parts(large))
     assert max(len(event.get("body", b"")) for event in client.received) == WRITE_BYTES
 
 
@@ -74,10 +74,10 @@ async def test_a_silent_stream_gets_comments_between_its_events() -> None:
     scope: Any = {}
     stream = EventStream(entries(), left=never, keep_alive_s=0.01)
     running = asyncio.create_task(stream(scope, client.receive, client.send))
-    await client.body_with(sse_frame(ENTRY) + b":\n\n:\n\n")
+    await client.body_with(b"".join(sse_parts(ENTRY)) + b":\n\n:\n\n")
     go.set()
     await running
-    assert client.body.endswith(sse_frame(ENTRY))
+    assert client.body.endswith(b"".join(sse_parts(ENTRY)))
     assert [event.get("more_body") for event in client.received[1:]][-2:] == [True, False]
 
 
@@ -99,7 +99,7 @@ async def test_a_client_that_leaves_or_counts_no_more_ends_the_reading(who: str)
     client = Client()
     scope: Any = {}
     running = asyncio.create_task(EventStream(entries(), left=left)(scope, client.receive, client.send))
-    await client.body_with(sse_frame(ENTRY))
+    await client.body_with(b"".join(sse_parts(ENTRY)))
     (client.left if who == "client" else signed_out).set()
     async with asyncio.timeout(5):
         await running
