@@ -146,7 +146,6 @@ class TurnStore(Protocol):
         user: User,
         turn_id: UUID,
         *,
-        once: Once,
         owner: str,
         lease_s: float,
         waiting: bool,

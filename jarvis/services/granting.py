@@ -121,7 +121,7 @@ class Granting:
             assert once is not None  # noqa: S101 nothing is known without a key
             if begun.status != "failed":
                 return _known(user, begun, once)
-            again = await self._turns.try_again(user, begun, once)
+            again = await self._turns.try_again(user, begun)
             if again is not None:
                 return msgspec.structs.replace(_new(again), is_new=False)
             found = await self._store.known(user, once)

@@ -172,11 +172,11 @@ class Turns:
             ticket, ref, partial(self._store.begin_again, user, command, once=once, turn_id=ref.turn_id)
         )
 
-    async def try_again(self, user: User, known: KnownTurn, once: Once) -> Turn | None:
+    async def try_again(self, user: User, known: KnownTurn) -> Turn | None:
         """Begin another attempt of a turn that failed; None where somebody else has. Refuses as `begin`."""
         ticket = self._enter(user, known.conversation_id)
         ref = TurnRef(turn_id=known.turn_id, user=user)
-        return await self._begin(ticket, ref, partial(self._store.try_again, user, ref.turn_id, once=once))
+        return await self._begin(ticket, ref, partial(self._store.try_again, user, ref.turn_id))
 
     async def _go_on(self, left: StoredTurn) -> bool:
         """Go on with a turn whose process died, once it has a place like any other; tell whether it runs."""

@@ -1,6 +1,6 @@
 """The statements of idempotency keys: what one was used for, and another attempt of a turn that failed."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy import Interval, Text, Uuid
 from sqlalchemy.dialects.postgresql import BYTEA
 
-from jarvis.adapters.postgres.begin_statements import SHOWN_CONVERSATION
-from jarvis.adapters.postgres.schema import conversations, messages, spent_keys, turn_status, turns
+from jarvis.adapters.postgres.attempts import RETURNED, Attempt, read_attempt
+from jarvis.adapters.postgres.schema import spent_keys, turn_status, turns
 from jarvis.adapters.postgres.statement import Statement, bind, constant
 from jarvis.adapters.postgres.turn_statements import OfTurn, Touched
 
@@ -87,20 +87,6 @@ class TryAgain(OfTurn, frozen=True, kw_only=True):
     lease: timedelta
 
 
-class Again(NamedTuple):
-    conversation_id: UUID
-    message_id: UUID
-    position: int
-    request: str
-    last_seq: int
-    model: str | None
-    system_prompt: str | None
-    title_is_settled: bool
-    summary: str | None
-    summary_upto: int | None
-    created_at: datetime
-
-
 def _try_again() -> sa.SelectBase:
     again = (
         sa.update(turns)
@@ -123,25 +109,13 @@ def _try_again() -> sa.SelectBase:
             started_at=sa.case((bind("status", Text) == constant("'running'"), _now)),
             finished_at=_null,
         )
-        .returning(turns.c.conversation_id, turns.c.user_message_id, turns.c.request, turns.c.checkpoint_seq)
+        .returning(*RETURNED)
         .cte("again")
     )
-    return sa.select(
-        again.c.conversation_id,
-        again.c.user_message_id.label("message_id"),
-        messages.c.position,
-        sa.cast(again.c.request, Text).label("request"),
-        again.c.checkpoint_seq.label("last_seq"),
-        *SHOWN_CONVERSATION,
-        _now.label("created_at"),
-    ).select_from(
-        again.join(messages, messages.c.id == again.c.user_message_id).join(
-            conversations, conversations.c.id == again.c.conversation_id
-        )
-    )
+    return read_attempt(again, created_at=_now)
 
 
-TRY_AGAIN = Statement(_try_again(), arguments=TryAgain, row=Again)
+TRY_AGAIN = Statement(_try_again(), arguments=TryAgain, row=Attempt)
 
 
 class KeepAnswer(OfTurn, frozen=True, kw_only=True):

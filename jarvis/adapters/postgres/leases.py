@@ -6,18 +6,16 @@ from uuid import UUID
 import msgspec
 
 from jarvis.adapters.postgres import lease_statements as statements
+from jarvis.adapters.postgres.attempts import turn_of
 from jarvis.adapters.postgres.database import Database
 from jarvis.adapters.postgres.takeover_statements import TAKE_OVER, TakeOver
 from jarvis.adapters.postgres.turn_statements import OfTurn
 from jarvis.core.errors import NotFound
 from jarvis.core.turn_store import Renewal, TurnRef
-from jarvis.core.types import ChatCommand, Once, Turn, User
+from jarvis.core.types import Once, Turn, User
 
 TAKEOVER_LEASE_S = 30.0
 """How long a sweeper has for what it took; then the next one may take it."""
-
-
-_command_of = msgspec.json.Decoder(ChatCommand).decode
 
 
 class PostgresLeases:
@@ -99,20 +97,6 @@ class PostgresLeases:
             taken = await transaction.first(TAKE_OVER, wanted)
         if taken is None:
             return None
-        once = Once(key=taken.key, fingerprint=taken.fingerprint) if taken.key and taken.fingerprint else None
-        return Turn(
-            id=turn_id,
-            user=user,
-            conversation_id=taken.conversation_id,
-            user_message_id=taken.message_id,
-            user_position=taken.position,
-            command=_command_of(taken.request),
-            conversation_model=taken.model,
-            conversation_system_prompt=taken.system_prompt,
-            title_is_settled=taken.title_is_settled,
-            created_at=taken.created_at,
-            owner=owner,
-            once=once,
-            last_seq=seq - 1,
-            said=said,
-        )
+        # Its `resync` has the seq that the row has by now.
+        turn = turn_of(taken, user, turn_id, owner=owner, said=said)
+        return msgspec.structs.replace(turn, last_seq=seq - 1)

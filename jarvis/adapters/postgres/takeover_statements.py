@@ -1,14 +1,12 @@
 """The statement by which a process goes on with a turn that another one left."""
 
-from datetime import datetime, timedelta
-from typing import NamedTuple
-from uuid import UUID
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import Interval, Text, Uuid
 
-from jarvis.adapters.postgres.begin_statements import SHOWN_CONVERSATION
-from jarvis.adapters.postgres.schema import conversations, messages, turn_status, turns
+from jarvis.adapters.postgres.attempts import RETURNED, Attempt, read_attempt
+from jarvis.adapters.postgres.schema import messages, turn_status, turns
 from jarvis.adapters.postgres.statement import Statement, bind, constant
 from jarvis.adapters.postgres.turn_statements import IS_HELD, Owned
 
@@ -20,21 +18,6 @@ class TakeOver(Owned, frozen=True, kw_only=True):
     lease: timedelta
     said: str
     seq: int
-
-
-class TakenOver(NamedTuple):
-    conversation_id: UUID
-    message_id: UUID
-    position: int
-    request: str
-    key: str | None
-    fingerprint: bytes | None
-    model: str | None
-    system_prompt: str | None
-    title_is_settled: bool
-    summary: str | None
-    summary_upto: int | None
-    created_at: datetime
 
 
 def _take_over() -> sa.SelectBase:
@@ -54,33 +37,11 @@ def _take_over() -> sa.SelectBase:
             lease_until=_now + bind("lease", Interval),
             started_at=sa.case((bind("status", Text) == constant("'running'"), _now)),
         )
-        .returning(
-            turns.c.conversation_id,
-            turns.c.user_message_id,
-            turns.c.request,
-            turns.c.idempotency_key,
-            turns.c.fingerprint,
-            turns.c.created_at,
-        )
+        .returning(*RETURNED)
         .cte("taken")
     )
-    whole = taken.join(messages, messages.c.id == taken.c.user_message_id).join(
-        conversations, conversations.c.id == taken.c.conversation_id
-    )
-    return (
-        sa.select(
-            taken.c.conversation_id,
-            taken.c.user_message_id.label("message_id"),
-            messages.c.position,
-            sa.cast(taken.c.request, Text).label("request"),
-            taken.c.idempotency_key.label("key"),
-            taken.c.fingerprint,
-            *SHOWN_CONVERSATION,
-            taken.c.created_at,
-        )
-        .select_from(whole)
-        .where(messages.c.user_id == bind("user_id", Uuid))
-    )
+    attempt = read_attempt(taken, created_at=taken.c.created_at)
+    return attempt.where(messages.c.user_id == bind("user_id", Uuid))
 
 
-TAKE_OVER = Statement(_take_over(), arguments=TakeOver, row=TakenOver)
+TAKE_OVER = Statement(_take_over(), arguments=TakeOver, row=Attempt)

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from jarvis.adapters.postgres import begin_statements, key_statements
 from jarvis.adapters.postgres import turn_statements as statements
+from jarvis.adapters.postgres.attempts import turn_of
 from jarvis.adapters.postgres.database import Database, Transaction
 from jarvis.adapters.postgres.list_statements import (
     HISTORY,
@@ -162,7 +163,6 @@ class PostgresTurns:
         user: User,
         turn_id: UUID,
         *,
-        once: Once,
         owner: str,
         lease_s: float,
         waiting: bool,
@@ -179,21 +179,7 @@ class PostgresTurns:
             again = await transaction.first(key_statements.TRY_AGAIN, wanted)
             if again is None:
                 return None
-            turn = Turn(
-                id=turn_id,
-                user=user,
-                conversation_id=again.conversation_id,
-                user_message_id=again.message_id,
-                user_position=again.position,
-                command=_command_of(again.request),
-                conversation_model=again.model,
-                conversation_system_prompt=again.system_prompt,
-                title_is_settled=again.title_is_settled,
-                created_at=again.created_at,
-                owner=owner,
-                once=once,
-                last_seq=again.last_seq,
-            )
+            turn = turn_of(again, user, turn_id, owner=owner)
             standing = SummaryRow(again.summary, again.summary_upto)
             return await _begun(transaction, turn, standing, waiting=waiting, history_limit=history_limit)
 
