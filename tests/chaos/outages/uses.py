@@ -23,6 +23,7 @@ from tests.running import JarvisProcess
 from tests.spoken import recording
 
 MEMORY = "My cat is called Mistral and she hates the rain."
+FORGETFUL = "somebody-without-memories"
 NEVER_S = 60.0
 """Longer than any deadline; whoever waits so long is kept waiting for ever."""
 
@@ -113,9 +114,14 @@ async def _speak(client: Client) -> str:
 
 
 async def _talk(client: Client) -> str:
-    """Say something over a WebSocket, and hear the answer."""
+    """Say something over a WebSocket, and hear the answer: one sentence, unless a memory comes to mind.
+
+    The model says again what it was sent, and each sentence of that waits for speech that is slow.
+    """
     clip = base64.b64encode(recording()).decode()
     frame = {"type": "audio_data", "data": clip, "format": "wav", "speak": True}
+    if not client.minds_memory:
+        frame["user_id"] = FORGETFUL
     frames: list[Json] = []
     async with connect(client.jarvis.ws_url, proxy=None, max_size=None) as connection:
         await connection.send(json.dumps(frame))
