@@ -71,7 +71,7 @@ class InProcessTurnLog:
 
     @property
     def ended_bytes(self) -> int:
-        """What ended turns take; bounded by MAX_ENDED_BYTES."""
+        """What ended turns take: at most MAX_ENDED_BYTES, unless the newest alone takes more."""
         return self._ended_bytes
 
     def append(self, event: TurnEvent) -> LogEntry:
@@ -87,6 +87,7 @@ class InProcessTurnLog:
             tail.ended_at = asyncio.get_running_loop().time()
             self._ended[event.turn_id] = tail
             self._ended_bytes += tail.size
+            self._forget_old()
             if tail.is_forgotten:
                 self.forget([event.turn_id])
         else:
@@ -98,16 +99,20 @@ class InProcessTurnLog:
         if tail is None:
             raise NotFound("turn")
         index = 0
-        while True:
-            grown = tail.grown
-            while index < len(tail.entries):
-                entry = tail.entries[index]
-                index += 1
-                if entry.seq > after:
-                    yield entry
-            if tail.ended_at is not None or tail.is_handed_over:
-                return
-            await grown.wait()
+        try:
+            while True:
+                grown = tail.grown
+                while index < len(tail.entries):
+                    entry = tail.entries[index]
+                    index += 1
+                    if entry.seq > after:
+                        yield entry
+                if tail.ended_at is not None or tail.is_handed_over:
+                    return
+                await grown.wait()
+        finally:
+            # Where this was cancelled, its frame stays with the traceback until the collector comes.
+            del tail
 
     def last_seq(self, turn_id: UUID) -> int | None:
         tail = self._tails.get(turn_id)
@@ -134,6 +139,7 @@ class InProcessTurnLog:
         while self._ended:
             turn_id, tail = next(iter(self._ended.items()))
             due = tail.ended_at is not None and now - tail.ended_at > RETENTION_S
-            if not due and self._ended_bytes <= MAX_ENDED_BYTES:
+            too_much = self._ended_bytes > MAX_ENDED_BYTES and len(self._ended) > 1
+            if not due and not too_much:
                 return
             self.forget([turn_id])

@@ -100,11 +100,11 @@ async def test_what_never_was_is_not_found() -> None:
 async def test_ended_turns_are_forgotten_after_their_time_and_running_ones_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(turn_log, "RETENTION_S", -1.0)
     log, ended, running = InProcessTurnLog(), new_id(), new_id()
     log.append(delta(running, 0))
     log.append(end(ended, 0))
     assert log.last_seq(ended) == 0
+    monkeypatch.setattr(turn_log, "RETENTION_S", -1.0)
     log.append(delta(new_id(), 0))
     assert log.last_seq(ended) is None
     assert log.last_seq(running) == 0
@@ -117,9 +117,17 @@ async def test_ended_turns_take_a_bounded_room(monkeypatch: pytest.MonkeyPatch) 
     for turn_id in ids:
         log.append(delta(turn_id, 0, "x" * 3_000))
         log.append(end(turn_id, 1))
-    log.append(delta(new_id(), 0))
     kept = [turn_id for turn_id in ids if log.last_seq(turn_id) is not None]
     assert kept == ids[-3:]
+
+
+async def test_the_newest_ended_turn_can_be_read_however_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn_log, "MAX_ENDED_BYTES", 1_000)
+    log, turn_id = InProcessTurnLog(), new_id()
+    log.append(delta(turn_id, 0, "x" * 3_000))
+    log.append(end(turn_id, 1))
+    log.append(delta(new_id(), 0))
+    assert [entry.seq async for entry in log.read(turn_id)] == [0, 1]
 
 
 @pytest.mark.parametrize(("turns", "deltas"), [(10, 100), (200, 1)], ids=["long turns", "short turns"])
@@ -140,14 +148,39 @@ async def test_the_room_that_is_counted_is_the_room_that_is_taken(turns: int, de
 async def test_a_reader_of_a_turn_that_is_forgotten_meanwhile_reads_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(turn_log, "RETENTION_S", -1.0)
     log, turn_id = InProcessTurnLog(), new_id()
     log.append(delta(turn_id, 0))
     log.append(end(turn_id, 1))
+    monkeypatch.setattr(turn_log, "RETENTION_S", -1.0)
     reading = log.read(turn_id)
     assert (await anext(reading)).seq == 0
     log.append(delta(new_id(), 0))
     assert [entry.seq async for entry in reading] == [1]
+
+
+async def test_a_reader_that_was_cancelled_keeps_nothing_of_the_turn() -> None:
+    log, turn_id = InProcessTurnLog(), new_id()
+    log.append(delta(turn_id, 0))
+
+    async def read() -> None:
+        async for _ in log.read(turn_id):
+            pass
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError) as cancelled:  # whose traceback has the reader's frames
+        await reading
+    tracemalloc.start()
+    try:
+        log.append(delta(turn_id, 1, "x" * 1_000_000))
+        log.append(end(turn_id, 2))
+        log.forget([turn_id])
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert cancelled.tb is not None
+    assert kept_bytes < 100_000
 
 
 async def test_of_a_long_speech_only_the_newest_sound_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
