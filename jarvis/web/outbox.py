@@ -47,6 +47,12 @@ class Outbox:
         if not self._frames:
             self._emptied.set()
 
+    def clear(self) -> None:
+        """Let go of all that waits: nobody will send it."""
+        self._frames.clear()
+        self._bytes = self._sending_bytes = 0
+        self._emptied.set()
+
     async def flushed(self) -> None:
         """Wait until all that was put has been sent."""
         await self._emptied.wait()

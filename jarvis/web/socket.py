@@ -130,6 +130,7 @@ class Connection:
         finally:
             for subscription in self._subscriptions.values():
                 subscription.close()
+            self._outbox.clear()
         if self._close_code is not None:
             with anyio.move_on_after(FLUSH_S, shield=True), suppress(WebSocketDisconnect):
                 await self._hear_out()
