@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -48,6 +49,9 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
     rss_mb: float
     descriptors: int
+    """But connections to the model."""
+    pooled: int
+    """Connections to the model."""
     connections: int
     look: Look
 
@@ -65,11 +69,13 @@ async def measure_soak(built: Stand, turns: int = TURNS) -> list[Figure]:
         # Its end fails where its log tells of a defect, or of a task whose exception nobody retrieved.
         jarvis = await stack.enter_async_context(jarvis_process(environment, module="benchmarks.looked_into"))
         await _soak(jarvis, turns // WARM_SHARE, "warm")
-        before = await _held(built, jarvis, file)
+        model_port = urlsplit(model_url).port
+        assert model_port is not None
+        before = await _held(built, jarvis, file, model_port)
         begun_s = perf_counter()
         done = await _soak(jarvis, turns, SEED)
         took_s = perf_counter() - begun_s
-        after = await _held(built, jarvis, file)
+        after = await _held(built, jarvis, file, model_port)
         ended = await _turns_ended(jarvis)
     told = f"{turns / took_s:.0f} turns/s; ended {dict(ended)}; done {dict(done.most_common())}"
     print(told, file=sys.stderr)
@@ -88,6 +94,13 @@ def _figures(named: str, before: Held, after: Held) -> list[Figure]:
             f"{named}: descriptors more than before",
             after.descriptors - before.descriptors,
             before.descriptors,
+            "",
+            0,
+        ),
+        _figure(
+            f"{named}: connections to the model more than before",
+            after.pooled - before.pooled,
+            before.pooled,
             "",
             POOLED,
         ),
@@ -125,7 +138,7 @@ async def _soak(jarvis: JarvisProcess, turns: int, seed: str) -> Counter[str]:
     return done
 
 
-async def _held(built: Stand, jarvis: JarvisProcess, file: Path) -> Held:
+async def _held(built: Stand, jarvis: JarvisProcess, file: Path, model_port: int) -> Held:
     await poll(lambda: _is_idle(jarvis), within_s=BACK_WITHIN_S)
     await asyncio.sleep(SETTLE_S)
     look = await _look(jarvis, file)
@@ -135,9 +148,11 @@ async def _held(built: Stand, jarvis: JarvisProcess, file: Path) -> Held:
         connections = await connection.fetchval(CONNECTIONS)
     finally:
         await connection.close()
+    pooled = sum(bool(each.raddr) and each.raddr.port == model_port for each in process.net_connections())
     return Held(
         rss_mb=process.memory_info().rss / 1e6,
-        descriptors=process.num_fds(),
+        descriptors=process.num_fds() - pooled,
+        pooled=pooled,
         connections=connections,
         look=look,
     )
