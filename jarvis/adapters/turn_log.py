@@ -78,7 +78,6 @@ class InProcessTurnLog:
         tail = self._tails.get(event.turn_id)
         if tail is None:
             tail = self._tails[event.turn_id] = _Tail()
-            self._forget_old()
         entry = LogEntry.of(event)
         tail.add(entry, sounds=isinstance(event, AudioResponse))
         tail.grown.set()

@@ -105,7 +105,7 @@ async def test_ended_turns_are_forgotten_after_their_time_and_running_ones_are_n
     log.append(end(ended, 0))
     assert log.last_seq(ended) == 0
     monkeypatch.setattr(turn_log, "RETENTION_S", -1.0)
-    log.append(delta(new_id(), 0))
+    log.append(end(new_id(), 0))
     assert log.last_seq(ended) is None
     assert log.last_seq(running) == 0
 
@@ -126,7 +126,6 @@ async def test_the_newest_ended_turn_can_be_read_however_large_it_is(monkeypatch
     log, turn_id = InProcessTurnLog(), new_id()
     log.append(delta(turn_id, 0, "x" * 3_000))
     log.append(end(turn_id, 1))
-    log.append(delta(new_id(), 0))
     assert [entry.seq async for entry in log.read(turn_id)] == [0, 1]
 
 
@@ -154,7 +153,7 @@ async def test_a_reader_of_a_turn_that_is_forgotten_meanwhile_reads_on(
     monkeypatch.setattr(turn_log, "RETENTION_S", -1.0)
     reading = log.read(turn_id)
     assert (await anext(reading)).seq == 0
-    log.append(delta(new_id(), 0))
+    log.append(end(new_id(), 0))
     assert [entry.seq async for entry in reading] == [1]
 
 
