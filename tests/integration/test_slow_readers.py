@@ -50,6 +50,10 @@ async def until(so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+def all_outboxes() -> list[Outbox]:
+    return [each for each in gc.get_objects() if isinstance(each, Outbox)]
+
+
 async def stored(server: Running) -> int:
     """Return how many answers are stored whole."""
     return (await query(server, STORED, ANSWER_BYTES))[0]["count"]
@@ -57,16 +61,18 @@ async def stored(server: Running) -> int:
 
 async def test_sockets_that_nobody_reads_are_ended_and_their_turns_are_stored(flooding: Running) -> None:
     services, before = flooding.assembly.services, await stored(flooding)
+    earlier = all_outboxes()
     clients = await asking(flooding, "websocket")
     try:
         await until(lambda: len(services.sockets) == CLIENTS)
-        outboxes = [each for each in gc.get_objects() if isinstance(each, Outbox)]
+        outboxes = [each for each in all_outboxes() if each not in earlier]
         await until(lambda: not len(services.sockets))
         await until(lambda: not services.turns.inflight)
     finally:
         for client in clients:
             client.leave()
     assert await stored(flooding) - before == CLIENTS * ANSWERS
+    assert len(outboxes) >= CLIENTS
     for outbox in outboxes:
         outbox.put(bytes(MAX_BYTES))  # there is room for so much only where nothing waits
     async with socket(flooding) as ws:
