@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, suppress
 
+import msgspec
 import pytest
 
 from tests.chaos.doors import DOORS, Door, Refused, Sent, send
@@ -46,7 +47,8 @@ async def test_a_message_refused_after_its_commit_keeps_its_key_good(
     postgres: PostgresServer, migrated_database: str, model: ScriptedModel, door: Door
 ) -> None:
     sent = Sent(text="in doubt", key="doubt")
-    lost = Weather(cut=Cut(at_byte=0, how="reset", once_asked=(sent.text.encode(), b"COMMIT")))
+    in_json = msgspec.json.encode(sent.text)  # what is recalled meanwhile asks for the text as it is
+    lost = Weather(cut=Cut(at_byte=0, how="reset", once_asked=(in_json, b"COMMIT")))
     async with (
         Proxy(postgres.data_dir.run_dir / ".s.PGSQL.5432", weather=lost) as proxy,
         _jarvis_behind(proxy, migrated_database, model) as jarvis,
