@@ -124,7 +124,13 @@ class Proxy:
         # A task of our own: asyncio would tell the loop of each that is cancelled as of an error.
         task = asyncio.create_task(self._pass(reader, writer))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not writer.is_closing():
+                writer.transport.abort()  # it was cancelled before it had begun
+
+        task.add_done_callback(over)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         chosen = self._next.popleft() if self._next else None

@@ -19,7 +19,7 @@ async def test_a_second_server_on_the_data_folder_says_so(model: ScriptedModel) 
         environment = _environment(model, JARVIS_DATA_DIR=folder)
         async with jarvis_process(environment) as first:
             async with jarvis_process(environment, wait=False) as second:
-                assert await second.exit_code(5) == 1
+                assert await second.exit_code(30) == 1
                 assert "Another Jarvis" in second.log
                 assert folder in second.log
             answer = await first.http.post("/api/chat", json={"message": "Still there?"})

@@ -44,10 +44,13 @@ async def module_server(
     settings: dict[str, str] = getattr(cast("object", module), "SETTINGS", {})
     if settings.get("voice", "off") != "off":
         settings = {"stt_url": module_speech.uri, "tts_url": module_speech.uri} | settings
-    async with in_one_task(running(postgres.url(name), module_model.url, **settings)) as server:
-        if server.settings.voice != "off":
-            await _until_spoken_to(server)
-        yield server
+    with pytest.MonkeyPatch.context() as patch:
+        # The model's log and scripts are the tests' own: nobody asks it for titles between two of them.
+        patch.setattr("jarvis.services.titles.QUIET_S", 3600.0)
+        async with in_one_task(running(postgres.url(name), module_model.url, **settings)) as server:
+            if server.settings.voice != "off":
+                await _until_spoken_to(server)
+            yield server
     await postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -159,7 +159,9 @@ async def standing(
             "OLLAMA_EMBED_MODEL": EMBEDDING_MODEL.name,
             "LLM_MAX_CONCURRENCY": "50",
             "LLM_MAX_QUEUE": "100",
-            "LLM_INTER_TOKEN_SECS": "300",
+            "LLM_INTER_TOKEN_SECS": "3600",
+            "DETACHED_TURN_SECS": "3600",
+            "TURN_SECS": "3600",
             "LOG_LEVEL": "DEBUG",
             "LOG_FORMAT": "json",
         }
