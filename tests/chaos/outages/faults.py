@@ -49,25 +49,25 @@ async def suffering(part: Part, fault: Fault) -> AsyncGenerator[None]:
                 proxy.change(HALF_OPEN)
                 stack.callback(setattr, proxy, "weather", FAIR)  # nobody remembers the connections there were
             case "flapping":
-                flapping = asyncio.create_task(_flap(proxy))
-                stack.push_async_callback(_end, flapping)
+                tasks = await stack.enter_async_context(asyncio.TaskGroup())
+                over = asyncio.Event()
+                tasks.create_task(_flap(proxy, until=over))
+                stack.callback(over.set)
             case _:
                 assert_never(fault)
         yield
 
 
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-
-
-async def _flap(proxy: Proxy) -> None:
-    """Be away and back by turns; in the end back."""
-    while True:
+async def _flap(proxy: Proxy, *, until: asyncio.Event) -> None:
+    """Be away and back by turns; in the end back, unless this is cancelled on its way there."""
+    while not until.is_set():
         proxy.refuse()
-        try:
-            await asyncio.sleep(DOWN_S)
-        finally:
-            await proxy.listen()
-        await asyncio.sleep(UP_S)
+        await _wait(until, DOWN_S)
+        await proxy.listen()
+        await _wait(until, UP_S)
+
+
+async def _wait(event: asyncio.Event, at_most_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_most_s):
+            await event.wait()
