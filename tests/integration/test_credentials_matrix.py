@@ -208,9 +208,9 @@ def frames(document: Json, ids: dict[str, Any]) -> dict[str, Json]:
 
 
 async def state(server: Running) -> dict[str, list[str]]:
-    """Return all that is in each table, but for the audit log."""
+    """Return all that is in each table, but for those in which the server writes by itself."""
     tables = await query(server, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    names = sorted(row["tablename"] for row in tables if row["tablename"] != "audit_log")
+    names = sorted({row["tablename"] for row in tables} - {"audit_log", "erasure_wanted"})
     return {name: await rows_of(server, name) for name in names}
 
 
