@@ -101,6 +101,7 @@ async def _start(cluster: Cluster, data_dir: DataDir) -> Process:
         "synchronous_commit": "off",
         "full_page_writes": "off",
         "jit": "off",
+        "autovacuum": "off",  # its snapshots would keep what tests see erased
     }
     cluster.make_private(data_dir.run_dir)
     log = ChildLog(data_dir.logs_dir / "postgres.log")

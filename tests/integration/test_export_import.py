@@ -329,7 +329,7 @@ async def test_an_export_that_fails_midway_is_cut_off(server: Running) -> None:
         connection._writer.write(f"GET {path_of(copy)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())  # pyright: ignore[reportPrivateUsage]  # a GET
         await connection.read_until(b"\r\n\r\n")
         response = await server.http.delete(f"/api/chat/conversation/{copy}")
-        assert response.status_code == 200
+        assert response.status_code == 200, response.text
         received = bytearray()
         async with asyncio.timeout(PATIENCE_S):
             while data := await connection._reader.read(2**20):  # pyright: ignore[reportPrivateUsage]  # to the end
