@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
-from jarvis.adapters.postgres.database import Database, DatabaseSettings
+from jarvis.adapters.postgres.database import PING_TIMEOUT_S, Database, DatabaseSettings
 from jarvis.core.errors import JarvisError, Unavailable
 from jarvis.core.types import User, new_id
 from tests.postgres import PostgresServer
@@ -229,6 +229,15 @@ async def test_once_a_ping_has_failed_nobody_waits_until_one_succeeds(
         await answer(small)
     await small.ping()
     assert await answer(small) == 42
+
+
+async def test_a_process_that_stood_still_itself_takes_no_answer_for_an_outage(small: Database) -> None:
+    await small.ping()
+    asking = asyncio.create_task(small.ping())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # it is on its way
+    sleep(PING_TIMEOUT_S + 0.1)  # noqa: ASYNC251 that is what it is about
+    await asking
 
 
 async def test_postgres_frozen_inside_a_transaction(small: Database, postgres: PostgresServer) -> None:

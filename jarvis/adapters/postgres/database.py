@@ -176,13 +176,13 @@ class Database:
 
         Raises Unavailable within 1 s.
         """
+        asking = asyncio.create_task(self._ask())
         try:
-            async with asyncio.timeout(PING_TIMEOUT_S), self._probing:
-                if self._probe is None or self._probe.is_closed():
-                    self._probe = await connect(self._settings.url, **self._connect_options())
-                await self._probe.execute("SELECT 1")
+            await _ended(asking, within_s=PING_TIMEOUT_S)
             self._is_away = False
         except BaseException as exc:
+            asking.cancel()
+            await asyncio.wait({asking})  # which ends at once
             if self._probe is not None:
                 self._probe.terminate()
                 self._probe = None
@@ -192,6 +192,12 @@ class Database:
                 self._is_away = True
                 raise translated(exc) from exc
             raise
+
+    async def _ask(self) -> None:
+        async with self._probing:
+            if self._probe is None or self._probe.is_closed():
+                self._probe = await connect(self._settings.url, **self._connect_options())
+            await self._probe.execute("SELECT 1")
 
     async def _exchange_pool(self) -> None:
         """Use none of the idle connections again: a network that failed may have forgotten them silently.
@@ -253,6 +259,14 @@ def _limits(settings: DatabaseSettings) -> dict[str, str]:
         "statement_timeout": str(round(settings.statement_timeout_s * 1000)),
         "idle_in_transaction_session_timeout": str(round(IDLE_IN_TRANSACTION_S * 1000)),
     }
+
+
+async def _ended(task: asyncio.Task[None], *, within_s: float) -> None:
+    """Raise TimeoutError where it does not end; unlike asyncio.timeout not where only we looked late."""
+    await asyncio.wait({task}, timeout=within_s)
+    if not task.done():
+        raise TimeoutError
+    await task
 
 
 async def _end(pool: Any, *, within_s: float) -> None:
