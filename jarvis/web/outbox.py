@@ -15,20 +15,24 @@ class Outbox:
     """A queue of text frames, in the order they were put, for one consumer."""
 
     def __init__(self) -> None:
-        self._frames: deque[bytes] = deque()
+        self._frames: deque[tuple[bytes, int]] = deque()
         self._bytes = 0
         self._sending_bytes = 0
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._emptied.set()
 
-    def put(self, frame: bytes) -> None:
-        """Queue UTF-8 text; never waits. Raises SlowReader, and queues nothing, when too much waits."""
-        if self._bytes + len(frame) > MAX_BYTES and self._bytes:
+    def put(self, frame: bytes, *, is_sound: bool = False) -> None:
+        """Queue UTF-8 text; never waits. Raises SlowReader, and queues nothing, when too much waits.
+
+        A sound counts for nothing: whoever puts one waits until it was sent.
+        """
+        counted = 0 if is_sound else len(frame)
+        if self._bytes + counted > MAX_BYTES and self._bytes:
             raise SlowReader
         # The log's own bytes: as text, one emoji makes a frame four times as large.
-        self._frames.append(frame)
-        self._bytes += len(frame)
+        self._frames.append((frame, counted))
+        self._bytes += counted
         self._filled.set()
         self._emptied.clear()
 
@@ -37,8 +41,7 @@ class Outbox:
         while not self._frames:
             self._filled.clear()
             await self._filled.wait()
-        frame = self._frames.popleft()
-        self._sending_bytes = len(frame)
+        frame, self._sending_bytes = self._frames.popleft()
         return frame.decode()
 
     def sent(self) -> None:

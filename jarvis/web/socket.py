@@ -168,9 +168,9 @@ class Connection:
         await self._caller.left()
         self._end(POLICY)
 
-    def _put(self, frame: bytes) -> None:
+    def _put(self, frame: bytes, *, is_sound: bool = False) -> None:
         try:
-            self._outbox.put(frame)
+            self._outbox.put(frame, is_sound=is_sound)
         except SlowReader:
             self._end(POLICY)
 
@@ -350,7 +350,7 @@ class Connection:
         try:
             async with aclosing(entries):
                 async for entry in entries:
-                    self._put(entry.data)
+                    self._put(entry.data, is_sound=entry.type == SOUND)
                     if entry.type == SOUND:
                         await self._outbox.flushed()  # and then the next sentence is spoken
         except JarvisError as exc:

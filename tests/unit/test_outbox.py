@@ -84,3 +84,14 @@ async def test_flushed_waits_until_all_is_sent() -> None:
     assert not flushing.done()
     await take(outbox)
     await flushing
+
+
+async def test_a_sound_on_its_way_leaves_room_for_text() -> None:
+    outbox = Outbox()
+    outbox.put(b"s" * (MAX_BYTES + 1), is_sound=True)
+    outbox.put(b"x" * MAX_BYTES)
+    with pytest.raises(SlowReader):
+        outbox.put(b"x")
+    assert len(await take(outbox)) == MAX_BYTES + 1
+    with pytest.raises(SlowReader):
+        outbox.put(b"x")
